@@ -1,0 +1,25 @@
+// Every family binds itself; module.cpp only calls them. No arithmetic lives here.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include <cstdint>
+
+namespace advspur::bindings {
+
+namespace py = pybind11;
+
+// Addresses travel as integers: the kernels stay free of torch, Python owns the memory.
+using Address = std::uintptr_t;
+
+template <class T>
+T* pointer(Address address) {
+  return reinterpret_cast<T*>(address);
+}
+
+using ReleaseGil = py::call_guard<py::gil_scoped_release>;
+
+void bind_device(py::module_& m);
+void bind_random(py::module_& m);
+
+}  // namespace advspur::bindings

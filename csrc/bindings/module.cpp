@@ -1,0 +1,9 @@
+#include "bindings/bindings.h"
+
+PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
+  using namespace advspur::bindings;
+  m.doc() = "Compiled kernels of pyadvspur. Use them through pyadvspur.native, which checks what it passes.";
+  m.attr("__version__") = ADVSPUR_VERSION;
+  bind_device(m);
+  bind_random(m);
+}

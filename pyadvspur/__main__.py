@@ -1,0 +1,5 @@
+"""`python -m pyadvspur` is `advspur`."""
+
+from pyadvspur.cli import main
+
+main()
