@@ -27,7 +27,19 @@ _PARTS = (
 if TYPE_CHECKING:
     from pyadvspur import attacks, benchmarks, evaluation, masking, metrics, models, reference, report, theory
 
-__all__ = ["AdvSpurError", "__version__", *_PARTS]
+__all__ = [
+    "AdvSpurError",
+    "__version__",
+    "attacks",
+    "benchmarks",
+    "evaluation",
+    "masking",
+    "metrics",
+    "models",
+    "reference",
+    "report",
+    "theory",
+]
 
 
 def __getattr__(name: str):
