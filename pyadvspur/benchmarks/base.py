@@ -1,0 +1,133 @@
+"""What a benchmark is: sources of labelled images, conditions under which they are shown, measures derived from them.
+
+A *source* is a set of images with labels (say, the images whose backgrounds agree). A *condition* is a source shown in
+one variant (clean, or with noise on the foreground, ...) and one noise trial. Outcomes are recorded per condition;
+measures are plain data that name conditions.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import torch
+
+from pyadvspur.errors import bad, unknown
+
+if TYPE_CHECKING:
+    import pandas
+
+    from pyadvspur.labels import LabelMap
+    from pyadvspur.masking import Variant
+    from pyadvspur.metrics import Measure
+
+
+def _clean() -> Variant:
+    from pyadvspur import masking
+
+    return masking.clean()
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One way of showing one source. `trial` numbers the noise draw; clean conditions have trial 0."""
+
+    name: str
+    source: str
+    variant: Variant = field(default_factory=_clean)
+    trial: int = 0
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Samples of one source, as torch tensors on the CPU.
+
+    ids: int64 (B,), the numbers that key every random draw about a sample; sources that show the same object share
+    its id, so that they are compared on common random numbers.
+    images: uint8 (B, H, W, 3). masks: uint8 (B, H, W), 255 = foreground, or None where there are none.
+    labels: int64 (B,). groups: int64 (B,), -1 = no group. partners: uint8 (B, H, W, 3), the images whose backgrounds
+    replace these in `swap` variants, or None.
+    """
+
+    ids: torch.Tensor
+    images: torch.Tensor
+    masks: torch.Tensor | None
+    labels: torch.Tensor
+    groups: torch.Tensor
+    partners: torch.Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, index: slice) -> Batch:
+        """A part of the batch."""
+        cut = {name: value if value is None else value[index] for name, value in vars(self).items()}
+        return Batch(**cut)
+
+
+class Benchmark(ABC):
+    """A labelled image benchmark. Subclasses fill in the fields and the abstract methods.
+
+    name: short and stable; part of every unit's identity.
+    class_names: what label k means.
+    conditions: everything that an evaluation runs by default.
+    attacked: names of the conditions that attacks run on by default, and `attack_size`: how many of their first
+    samples are attacked by default (None: all).
+    measures: what is derived from the outcomes, as plain data.
+    group_names: what group g means; empty without groups.
+    input_size: height and width of the images that `read` gives.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    conditions: tuple[Condition, ...]
+    attacked: tuple[str, ...] = ()
+    attack_size: int | None = None
+    measures: tuple[Measure, ...] = ()
+    group_names: tuple[str, ...] = ()
+    input_size: int
+
+    @abstractmethod
+    def size(self, source: str) -> int:
+        """How many samples a source has."""
+
+    @abstractmethod
+    def read(self, source: str, start: int, stop: int) -> Batch:
+        """Samples start..stop-1 of a source, in an order that never changes."""
+
+    @abstractmethod
+    def label_map(self, n_outputs: int) -> LabelMap:
+        """How the outputs of a model with n_outputs outputs answer this benchmark's labels."""
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """SHA-256 of what the images are made from; part of every unit's identity."""
+
+    @abstractmethod
+    def verify(self) -> pandas.DataFrame:
+        """What is there, missing or wrong: columns item, expected, found, ok, note. Never raises half-way."""
+
+    def condition(self, name: str) -> Condition:
+        """The condition of that name."""
+        for condition in self.conditions:
+            if condition.name == name:
+                return condition
+        raise unknown(f"benchmarks.{self.name}", "condition", name, [c.name for c in self.conditions])
+
+    def batches(self, source: str, batch_size: int) -> Iterator[Batch]:
+        """All of a source, batch after batch."""
+        n = self.size(source)
+        for start in range(0, n, batch_size):
+            yield self.read(source, start, min(start + batch_size, n))
+
+    def check_range(self, source: str, start: int, stop: int) -> None:
+        """Refuse an index range that leaves the source."""
+        if not 0 <= start <= stop <= self.size(source):
+            raise bad(
+                f"benchmarks.{self.name}",
+                "start, stop",
+                (start, stop),
+                f"0 <= start <= stop <= {self.size(source)}, the size of {source!r}",
+            )
