@@ -1,0 +1,89 @@
+"""What counts as a covariance, decided cheaply: no eigenvalues unless a Cholesky factorisation fails."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pyadvspur.errors import bad
+
+TOLERANCE = 1e-10
+
+
+def check_array(where: str, argument: str, value: object, shape: tuple[int | None, ...]) -> np.ndarray:
+    """A finite float64 C-ordered copy of `value` with the wanted shape (None: any length >= 1)."""
+    wanted = (
+        "(" + ", ".join("d" if n is None else str(n) for n in shape) + ("," if len(shape) == 1 else "") + ")"
+    )
+    takes = f"finite real numbers of shape {wanted}"
+    try:
+        given = np.asarray(value)
+        if given.dtype.kind == "c":
+            raise TypeError("complex numbers")
+        array = np.array(given, dtype=np.float64, order="C")
+    except (TypeError, ValueError) as error:
+        raise bad(where, argument, f"{type(value).__name__} ({error})", takes) from None
+    fits = array.ndim == len(shape) and all(
+        length >= 1 and wanted_length in (None, length) for length, wanted_length in zip(array.shape, shape)
+    )
+    if not fits:
+        raise bad(where, argument, f"shape {array.shape}", takes)
+    if not np.isfinite(array).all():
+        raise bad(
+            where, argument, f"{int((~np.isfinite(array)).sum())} values that are NaN or infinite", takes
+        )
+    return array
+
+
+def check_covariance(where: str, argument: str, value: object) -> np.ndarray:
+    """A symmetric positive semidefinite float64 (d, d), or AdvSpurError.
+
+    Asymmetry up to 1e-10 of the largest entry is averaged away. Eigenvalues down to -1e-10 of the largest are taken
+    as zero; a matrix that is semidefinite to rounding is left as given, so that exact ties and duplicates stay exact.
+    """
+    cov = check_array(where, argument, value, (None, None))
+    if cov.shape[0] != cov.shape[1]:
+        raise bad(where, argument, f"shape {cov.shape}", "a square matrix (d, d)")
+    largest = np.abs(cov).max()
+    asymmetry = np.abs(cov - cov.T).max()
+    if asymmetry > TOLERANCE * largest:
+        raise bad(
+            where, argument, f"a matrix that differs from its transpose by {asymmetry:.3g}", "a symmetric matrix",
+            "Use (cov + cov.T) / 2 if the difference is rounding.",
+        )  # fmt: skip
+    if asymmetry > 0:
+        cov = cov / 2 + cov.T / 2
+    return cov if _is_semidefinite(cov) else _clipped(where, argument, cov)
+
+
+def _is_semidefinite(cov: np.ndarray) -> bool:
+    """Whether cov + delta diag(cov) has a Cholesky factor, delta a rounding error: free of the features' scales."""
+    variance = np.diagonal(cov)
+    kept = variance > 0
+    if (variance < 0).any() or cov[~kept].any():
+        return False
+    if not kept.all():
+        cov = cov[np.ix_(kept, kept)]
+    if not len(cov):
+        return True
+    scale = np.exp2(-np.round(np.log2(np.diagonal(cov)) / 2))  # powers of two: exact
+    shifted = cov * scale * scale[:, None]
+    shifted[np.diag_indices_from(shifted)] *= 1 + 4 * len(cov) * np.finfo(float).eps
+    try:
+        np.linalg.cholesky(shifted)
+    except np.linalg.LinAlgError:
+        return False
+    return True
+
+
+def _clipped(where: str, argument: str, cov: np.ndarray) -> np.ndarray:
+    """The matrix without its negative part if that part is rounding, AdvSpurError otherwise."""
+    unit = np.abs(cov).max() or 1.0
+    values, vectors = np.linalg.eigh(cov / unit)
+    if values[0] < -TOLERANCE * abs(values[-1]):
+        raise bad(
+            where, argument, f"a matrix with eigenvalues from {values[0] * unit:.3g} to {values[-1] * unit:.3g}",
+            "a positive semidefinite matrix", "No Gaussian has this covariance.",
+        )  # fmt: skip
+    negative = values < 0
+    repaired = cov + (vectors[:, negative] * (-values[negative] * unit)) @ vectors[:, negative].T
+    return repaired / 2 + repaired.T / 2
