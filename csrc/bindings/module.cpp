@@ -6,4 +6,5 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   m.attr("__version__") = ADVSPUR_VERSION;
   bind_device(m);
   bind_random(m);
+  bind_blas(m);
 }
