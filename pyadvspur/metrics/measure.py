@@ -1,0 +1,105 @@
+"""What a benchmark measures, as plain data, and how each kind is computed from outcome rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pyadvspur.errors import bad, unknown
+
+#: parameters of each kind: required names, then optional ones with their defaults
+KINDS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
+    "accuracy": (("condition",), {}),
+    "robust_accuracy": (("condition",), {}),
+    "rfs": (("fg", "bg"), {"average": "classes"}),
+    "rcs": (("core", "spurious"), {"average": "classes"}),
+    "bg_gap": (("same", "rand"), {"average": "images"}),
+    "relative_gap": (("same", "rand"), {"average": "images"}),
+    "worst_group": (("condition",), {}),
+    "group_mean": (("condition", "weights"), {}),
+}
+
+
+class Measure:
+    """One thing a benchmark measures: a kind, a name for tables, and the conditions it is computed from.
+
+    >>> Measure("bg_gap", "BG-gap", same="mixed_same", rand="mixed_rand")
+    >>> Measure("rfs", "RFS", fg=["fg noise 1", "fg noise 2"], bg=["bg noise 1", "bg noise 2"])
+    >>> Measure("group_mean", "mean, training-weighted", condition="test", weights=[3498, 184, 56, 1057])
+
+    Conditions may be one name or a list; a list stands for the mean over its conditions (noise levels,
+    trials). average: "classes" = mean over classes of class accuracies (how RFS and RCS are defined),
+    "images" = mean over images. Frozen, hashable and JSON-able (`to_dict`, `from_dict`).
+    """
+
+    __slots__ = ("_params", "kind", "name")
+
+    kind: str
+    name: str
+
+    def __init__(self, kind: str, name: str, **params: Any) -> None:
+        if kind not in KINDS:
+            raise unknown("metrics.Measure", "kind", kind, KINDS)
+        required, optional = KINDS[kind]
+        if missing := [key for key in required if key not in params]:
+            raise bad(f"metrics.Measure({kind!r})", "params", sorted(params), f"also {', '.join(missing)}")
+        for key in params:
+            if key not in required and key not in optional:
+                raise unknown(f"metrics.Measure({kind!r})", "parameter", key, (*required, *optional))
+        params = {**optional, **params}
+        if params.get("average", "images") not in ("images", "classes"):
+            raise bad("metrics.Measure", "average", repr(params["average"]), "'images' or 'classes'")
+        object.__setattr__(self, "kind", kind)
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "_params", tuple((key, _frozen(params[key])) for key in sorted(params)))
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The parameters, lists as tuples."""
+        return dict(self._params)
+
+    def conditions(self, key: str) -> tuple[str, ...]:
+        """The conditions behind a parameter, always as a tuple."""
+        value = self.params[key]
+        return (value,) if isinstance(value, str) else tuple(value)
+
+    def condition_keys(self) -> tuple[str, ...]:
+        """The parameters that name conditions, in the order of the formula's arguments."""
+        return tuple(key for key in KINDS[self.kind][0] if key != "weights")
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"kind": self.kind, "name": self.name, **{k: _plain(v) for k, v in self._params}}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Measure:
+        return cls(**data)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"Measure is frozen; cannot set {name!r}")
+
+    def __reduce__(self):
+        return _restore, (self.to_dict(),)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Measure) and self.to_dict() == other.to_dict()
+
+    def __hash__(self) -> int:
+        return hash((self.kind, self.name, self._params))
+
+    def __repr__(self) -> str:
+        params = "".join(f", {key}={value!r}" for key, value in self._params)
+        return f"Measure({self.kind!r}, {self.name!r}{params})"
+
+
+def _restore(data: dict[str, Any]) -> Measure:
+    return Measure.from_dict(data)
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, Mapping):  # weights by group number
+        value = [value.get(g, 0.0) for g in range(max(value) + 1)]
+    return tuple(value) if isinstance(value, (list, tuple)) else value
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
