@@ -1,1 +1,25 @@
-"""(in the making)"""
+"""Attacks: what the worst perturbation inside a ball does to a classifier.
+
+`pgd` attacks at one radius, `sweep` at several with reuse, `robust_accuracy` turns a sweep into a curve with
+intervals, `parse` reads names such as "linf:1/255,4/255". docs/attacks.md tells how they work.
+"""
+
+from __future__ import annotations
+
+from pyadvspur.attacks.balls import project, project_l1_box
+from pyadvspur.attacks.pgd import AttackResult, pgd
+from pyadvspur.attacks.robust_accuracy import robust_accuracy
+from pyadvspur.attacks.spec import AttackSpec, parse
+from pyadvspur.attacks.sweep import SweepResult, sweep
+
+__all__ = [
+    "AttackResult",
+    "AttackSpec",
+    "SweepResult",
+    "parse",
+    "pgd",
+    "project",
+    "project_l1_box",
+    "robust_accuracy",
+    "sweep",
+]
