@@ -23,39 +23,57 @@ _HOME = {
     "condition": "conditions",
     "uses_spurious": "conditions",
     "never_uses_spurious": "conditions",
-    "Shift": "shift",
-    "shift": "shift",
+    "SpuriousShift": "shift",
+    "spurious_shift": "shift",
+    "PreservedValue": "value",
     "preserved_value": "value",
     "simulate": "simulation",
+    "Training": "training",
     "train": "training",
-    "examples": "",
 }
+_MODULES = ("examples", "reference")
 
 if TYPE_CHECKING:
-    from pyadvspur.theory import examples
+    from pyadvspur.theory import examples, reference
     from pyadvspur.theory.batch import solve_many
     from pyadvspur.theory.conditions import Condition, condition, never_uses_spurious, uses_spurious
     from pyadvspur.theory.estimator import AdversarialLinearRegression
     from pyadvspur.theory.path import Path
     from pyadvspur.theory.problem import LinearProblem
-    from pyadvspur.theory.shift import Shift, shift
+    from pyadvspur.theory.shift import SpuriousShift, spurious_shift
     from pyadvspur.theory.simulation import simulate
     from pyadvspur.theory.solution import Solution
-    from pyadvspur.theory.training import train
-    from pyadvspur.theory.value import preserved_value
+    from pyadvspur.theory.training import Training, train
+    from pyadvspur.theory.value import PreservedValue, preserved_value
 
-__all__ = sorted(_HOME)
+__all__ = [
+    "AdversarialLinearRegression",
+    "Condition",
+    "LinearProblem",
+    "Path",
+    "PreservedValue",
+    "Solution",
+    "SpuriousShift",
+    "Training",
+    "condition",
+    "examples",
+    "never_uses_spurious",
+    "preserved_value",
+    "reference",
+    "simulate",
+    "solve_many",
+    "spurious_shift",
+    "train",
+    "uses_spurious",
+]
 
 
 def __getattr__(name: str):
-    if name not in _HOME:
-        raise AttributeError(
-            f"module 'pyadvspur.theory' has no attribute {name!r}; it has {', '.join(__all__)}"
-        )
-    home = _HOME[name]
-    if not home:
+    if name in _MODULES:
         return importlib.import_module(f"{__name__}.{name}")
-    return getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    if name in _HOME:
+        return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'pyadvspur.theory' has no attribute {name!r}; it has {', '.join(__all__)}")
 
 
 def __dir__():
