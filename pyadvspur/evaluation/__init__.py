@@ -1,1 +1,23 @@
-"""(in the making)"""
+"""Evaluation: plan -> units -> runner -> store.
+
+run = evaluation.evaluate(["embedded:cnn_l2_eps0.1"], ["embedded"], attacks=["l2:0.1,0.2"], out="runs/a")
+run.outcomes(), run.metrics(), run.progress()      # frames, read from the folder
+run = evaluation.load("runs/a")                    # later, elsewhere
+"""
+
+from __future__ import annotations
+
+import os
+
+from pyadvspur.evaluation.api import evaluate
+from pyadvspur.evaluation.plan import Plan
+from pyadvspur.evaluation.run import Run
+from pyadvspur.evaluation.store import Store
+from pyadvspur.evaluation.unit import Unit
+
+__all__ = ["Plan", "Run", "Store", "Unit", "evaluate", "load"]
+
+
+def load(out: str | os.PathLike) -> Run:
+    """The run in a folder, finished or not. Raises AdvSpurError if there is none."""
+    return Run(out)

@@ -1,0 +1,167 @@
+"""`evaluate`: from models, benchmarks and attacks to outcomes on disk."""
+
+from __future__ import annotations
+
+import os
+import platform
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from pyadvspur import __version__, attacks
+from pyadvspur.benchmarks.base import Benchmark
+from pyadvspur.errors import bad, unknown
+from pyadvspur.evaluation import engine as engines
+from pyadvspur.evaluation import progress as shown
+from pyadvspur.evaluation import samples
+from pyadvspur.evaluation.plan import Plan, PlannedBenchmark, PlannedCondition
+from pyadvspur.evaluation.run import Run
+from pyadvspur.evaluation.runner import Setup
+from pyadvspur.evaluation.store import Store
+from pyadvspur.evaluation.subject import Subject, subjects
+
+_PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+
+
+def evaluate(
+    models: Iterable[Any] | Mapping[str, Any],
+    benchmarks: Iterable[Benchmark | str],
+    attacks: Iterable[str] = (),
+    out: str | os.PathLike = "runs/evaluation",
+    engine: str = "local",
+    workers: int = 1,
+    precision: str = "auto",
+    seed: int = 0,
+    *,
+    batch_size: int | None = None,
+    threads: int | None = None,
+    device: str | None = None,
+    limit: int | None = None,
+    progress: bool = True,
+) -> Run:
+    """Evaluate models on benchmarks, clean and attacked, and record every outcome.
+
+    models: names for `models.load`, torch modules (pixels in [0,1] NCHW -> logits), (name, module) pairs, or a
+    mapping. benchmarks: Benchmark objects, or names such as "imagenet9=DIR" and "embedded". attacks: names such as
+    "linf:1/255,4/255" (radii in [0,1] pixel units), run on each benchmark's `attacked` conditions.
+    out: folder of the run. If it holds this very run, finished units are kept and the rest is done; if it holds
+    another, that is refused. Ctrl-C at any time loses at most the units at work.
+    workers: spawned processes (1 = this process), threads: CPU threads of each. precision: of the search for
+    adversarial images ("auto" = float32 on the CPU, bfloat16 on CUDA); what counts is always decided in float32.
+    limit: at most so many samples a condition. batch_size, workers, threads and device change no outcome on the CPU.
+
+    Returns a `Run`. A unit that fails (a model that returns NaN or the wrong shape, an unreadable image) is recorded
+    in `run.failures()`, the others go on, and a warning says so at the end; running again tries it again.
+    Raises AdvSpurError for unknown names, for a folder with another run, and for a disk that is full.
+    """
+    benchmarks = _benchmarks(benchmarks)
+    device = _device(device)
+    found = subjects(models)
+    plan = make_plan(found, benchmarks, attacks, seed=seed, precision=precision, limit=limit)
+    if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
+        raise bad("evaluate", "batch_size", repr(batch_size), "an integer >= 1")
+    run_jobs = engines.get(engine, workers, threads)
+
+    store = Store(out)
+    store.start(plan, _record(found, benchmarks))
+    samples.save(store, benchmarks, seed)
+    jobs, skipped = [], 0
+    for job in plan.jobs():
+        left = tuple(unit for unit in job if not store.finished(unit))
+        skipped += len(job) - len(left)
+        if left:
+            jobs.append(left)
+    # modules on the way to another process go by value, once a worker
+    setup = Setup(
+        {s.name: s for s in found}, {b.name: b for b in benchmarks}, store, batch_size, device
+    )  # fmt: skip
+    before = torch.get_num_threads()
+    try:
+        if threads and workers == 1:
+            torch.set_num_threads(threads)
+        with shown.make(jobs, skipped, min(workers, max(1, len(jobs))), progress) as watcher:
+            if jobs:
+                run_jobs(setup, jobs, watcher)
+    finally:
+        torch.set_num_threads(before)
+    run = Run(out)
+    if failures := run.failures():
+        first = next(iter(failures.items()))
+        warnings.warn(f"evaluate: {len(failures)} units failed, first {first[0]}: {first[1]}", stacklevel=2)
+    return run
+
+
+def make_plan(
+    subjects: Sequence[Subject],
+    benchmarks: Sequence[Benchmark],
+    attack_names: Iterable[str],
+    *,
+    seed: int = 0,
+    precision: str = "auto",
+    limit: int | None = None,
+) -> Plan:
+    """What a run of these would do. Raises AdvSpurError for anything that cannot be."""
+    if precision not in _PRECISIONS:
+        raise unknown("evaluate", "precision", precision, _PRECISIONS)
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
+        raise bad("evaluate", "limit", repr(limit), "an integer >= 1")
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise bad("evaluate", "seed", repr(seed), "an integer")
+    given = [attack_names] if isinstance(attack_names, str) else attack_names
+    specs = [attacks.parse(name) for name in given]
+    columns = [(spec.kind, eps) for spec in specs for eps in spec.eps]
+    if twice := {c for c in columns if columns.count(c) > 1}:
+        kind, eps = sorted(twice)[0]
+        raise bad("evaluate", "attacks", f"{kind} at {eps:g} twice", "each attack and radius once")
+    planned = []
+    for benchmark in benchmarks:
+        conditions = []
+        for condition in benchmark.conditions:
+            n = min(benchmark.size(condition.source), limit or benchmark.size(condition.source))
+            cap = n if benchmark.attack_size is None else min(n, benchmark.attack_size)
+            n_attacked = cap if condition.name in benchmark.attacked else 0
+            conditions.append(
+                PlannedCondition(
+                    condition.name, condition.source, condition.variant.name, condition.trial, n, n_attacked
+                )
+            )
+        planned.append(PlannedBenchmark(benchmark.name, benchmark.fingerprint(), tuple(conditions)))
+    names = tuple((s.name, s.fingerprint) for s in subjects)
+    return Plan(names, tuple(planned), tuple(spec.name for spec in specs), seed, precision)
+
+
+def _benchmarks(given: Iterable[Benchmark | str] | Benchmark | str) -> list[Benchmark]:
+    from pyadvspur import benchmarks
+
+    items = [given] if isinstance(given, (str, Benchmark)) else list(given)
+    found = [benchmarks.parse(item) if isinstance(item, str) else item for item in items]
+    for item in found:
+        if not isinstance(item, Benchmark):
+            raise bad("evaluate", "benchmarks", repr(item)[:80], "Benchmark objects or names")
+    names = [b.name for b in found]
+    if not found or len(set(names)) < len(names):
+        raise bad("evaluate", "benchmarks", names or "none", "one or more, each name once")
+    return found
+
+
+def _device(device: str | None) -> str:
+    name = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise bad("evaluate", "device", repr(name), "'cpu': torch finds no CUDA device here")
+    return name
+
+
+def _record(found: Sequence[Subject], benchmarks: Sequence[Benchmark]) -> dict[str, Any]:
+    """What run.json says beside the spec; none of it decides an outcome."""
+    return {
+        "measures": {b.name: [m.to_dict() for m in b.measures] for b in benchmarks},
+        "groups": {b.name: list(b.group_names) for b in benchmarks},
+        "classes": {b.name: list(b.class_names) for b in benchmarks},
+        "training": {s.name: s.training_info for s in found},
+        "versions": {
+            "pyadvspur": __version__, "torch": torch.__version__, "python": platform.python_version(),
+            "platform": platform.platform(),
+        },
+    }  # fmt: skip

@@ -1,0 +1,100 @@
+"""A run on disk: its outcomes, metrics and progress as frames."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pyadvspur.errors import AdvSpurError
+from pyadvspur.evaluation.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pyadvspur.metrics import Measure
+
+
+class Run:
+    """What `evaluate` returns, and what `evaluation.load(folder)` finds again: everything is read from the folder."""
+
+    def __init__(self, out: str | os.PathLike) -> None:
+        self._store = Store(out)
+        self.plan, self.record = self._store.load()
+        self.out = self._store.root
+
+    def __repr__(self) -> str:
+        names = ", ".join(b.name for b in self.plan.benchmarks)
+        return f"Run({str(self.out)!r}: {len(self.plan.models)} models on {names})"
+
+    def outcomes(self) -> pd.DataFrame:
+        """One row a model, benchmark, condition, attack, radius, trial and sample.
+
+        Columns: model, benchmark, condition, attack ("none" or, say, "pgd-linf"), eps (0 without attack), trial,
+        sample, label, group (-1 = none), prediction (class; -1 = an output of no class), probability (of the label;
+        NaN under attack), margin (best logit of the label minus best other), correct, distance (of the attacked
+        image from the clean one, in the attack's norm), steps (attack steps, all radii together).
+        Under attack, `correct` says that no point in the ball was found that the float32 model gets wrong.
+        """
+        units = self.plan.units()
+        frame = self._store.read(units).to_pandas()
+        keys = ["model", "benchmark", "condition", "attack", "eps", "sample"]
+        if frame.duplicated(keys).any():
+            raise AdvSpurError(
+                f"evaluation: {str(self.out)!r} holds a sample twice; its benchmark repeats an id"
+            )
+        return frame
+
+    def metrics(
+        self, measures: Iterable[Measure] | Mapping[str, Iterable[Measure]] | None = None
+    ) -> pd.DataFrame:
+        """The benchmarks' measures (or others) with intervals, see `metrics.summarise`."""
+        from pyadvspur.metrics import summarise
+
+        return summarise(self.outcomes(), self.measures() if measures is None else measures)
+
+    def measures(self) -> dict[str, list[Measure]]:
+        """What each benchmark measures, as it was when the run was started."""
+        from pyadvspur.metrics import Measure
+
+        return {
+            name: [Measure.from_dict(m) for m in given] for name, given in self.record["measures"].items()
+        }
+
+    def models(self) -> pd.DataFrame:
+        """One row a model: name, and what is known of its training (norm, eps, arch, seed)."""
+        import pandas as pd
+
+        info = self.record["training"]
+        frame = pd.DataFrame([{"model": name, **info.get(name, {})} for name, _ in self.plan.models])
+        for column in ("norm", "eps", "arch", "seed"):
+            if column not in frame:
+                frame[column] = None
+        return frame
+
+    def progress(self) -> pd.DataFrame:
+        """One row a benchmark, model, condition and attack: samples, samples done, failed, and the first error."""
+        import pandas as pd
+
+        rows: dict[tuple[str, ...], dict[str, Any]] = {}
+        for unit in self.plan.units():
+            key = (unit.benchmark, unit.model, unit.condition, unit.attack)
+            row = rows.setdefault(key, {"samples": 0, "done": 0, "failed": 0, "error": ""})
+            row["samples"] += len(unit)
+            if self._store.path(unit).exists():
+                row["done"] += len(unit)
+            elif error := self._store.failure(unit):
+                row["failed"] += len(unit)
+                row["error"] = row["error"] or error
+        names = ["benchmark", "model", "condition", "attack"]
+        return pd.DataFrame([{**dict(zip(names, key)), **row} for key, row in rows.items()])
+
+    @property
+    def complete(self) -> bool:
+        """Whether every unit has its rows."""
+        return all(self._store.path(unit).exists() for unit in self.plan.units())
+
+    def failures(self) -> dict[str, str]:
+        """The error of every unit that failed and has no rows, by the unit's label."""
+        missing = (unit for unit in self.plan.units() if not self._store.path(unit).exists())
+        return {unit.label: error for unit in missing if (error := self._store.failure(unit))}

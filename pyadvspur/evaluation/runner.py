@@ -1,0 +1,224 @@
+"""Runs jobs: read images once, render all their variants, infer or attack, score, store."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from pyadvspur import attacks, masking
+from pyadvspur.attacks.forward import Forward
+from pyadvspur.attacks.guard import evaluating
+from pyadvspur.benchmarks.base import Batch, Benchmark
+from pyadvspur.errors import AdvSpurError
+from pyadvspur.evaluation.class_logits import ClassLogits
+from pyadvspur.evaluation.store import Store, StoreFullError
+from pyadvspur.evaluation.subject import Subject
+from pyadvspur.evaluation.unit import Unit
+from pyadvspur.native.score import score
+
+Job = tuple[Unit, ...]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a worker needs to run any job of a run."""
+
+    subjects: Mapping[str, Subject]
+    benchmarks: Mapping[str, Benchmark]
+    store: Store
+    batch_size: int | None
+    device: str
+
+
+class Runner:
+    """Runs jobs one after another in this process, keeping the last model loaded."""
+
+    def __init__(self, setup: Setup) -> None:
+        self.setup = setup
+        self.device = torch.device(setup.device)
+        self._loaded: tuple[str, torch.nn.Module] | None = None
+
+    def run(self, job: Job, advance: Callable[[int], None] = lambda n: None) -> dict[str, str]:
+        """Store the rows of every unit of the job. advance(n) is called after each n samples.
+
+        Returns the errors of units that have none, by unit key; such an error never stops the other units.
+        Raises StoreFullError if rows cannot be written.
+        """
+        try:
+            with evaluating(model := self._model(job[0].model)):
+                errors = self._attack(model, job[0], advance) if job[0].attack != "none" else None
+                errors = self._clean(model, job, advance) if errors is None else errors
+        except (StoreFullError, MemoryError):
+            raise
+        except Exception as error:  # a model or a file of the user's: any error is theirs to read
+            errors = {unit.key: _text(error) for unit in job}
+        for unit in job:
+            if unit.key in errors:
+                self.setup.store.record_failure(unit, errors[unit.key])
+        return errors
+
+    # clean units
+
+    def _clean(self, model: torch.nn.Module, job: Job, advance: Callable[[int], None]) -> dict[str, str]:
+        benchmark = self.setup.benchmarks[job[0].benchmark]
+        rows: dict[str, list[dict[str, torch.Tensor]]] = {unit.key: [] for unit in job}
+        errors: dict[str, str] = {}
+        # On the CPU a sample's bits must not depend on the batch, so the model sees chunks of one fixed size.
+        chunk = self._batch_size(benchmark) if self.device.type == "cuda" else None
+        with Forward(model, chunk) as forward, closing(self._batches(benchmark, job[0])) as batches:
+            for batch in batches:
+                for unit, x in self._rendered(job, batch):
+                    if unit.key in errors:
+                        continue
+                    try:
+                        rows[unit.key].append(self._score(forward, benchmark, unit, batch, x))
+                    except Exception as error:
+                        errors[unit.key] = _text(error)
+                advance(len(batch))
+        for unit in job:
+            if unit.key not in errors:
+                columns = _joined(rows[unit.key])
+                nothing = np.zeros(len(columns["sample"]))
+                self.setup.store.write(
+                    unit,
+                    "none",
+                    {**columns, "eps": nothing, "distance": nothing, "steps": nothing.astype(int)},
+                )
+        return errors
+
+    def _score(
+        self, forward: Forward, benchmark: Benchmark, unit: Unit, batch: Batch, x: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
+        logits = _shrinking(forward, lambda: forward.logits(x))
+        labels = batch.labels.to(self.device)
+        found = score(logits, labels, benchmark.label_map(logits.shape[1]))
+        _refuse_nonfinite(int((found.prediction == -2).sum()), len(batch), unit)
+        return {"sample": batch.ids, "label": batch.labels, "group": batch.groups, **found._asdict()}
+
+    # attacked units
+
+    def _attack(self, model: torch.nn.Module, unit: Unit, advance: Callable[[int], None]) -> dict[str, str]:
+        benchmark = self.setup.benchmarks[unit.benchmark]
+        spec = attacks.parse(unit.attack)
+        wrapped = ClassLogits(model, benchmark.label_map)
+        rows = []
+        with closing(self._batches(benchmark, unit)) as batches:
+            for batch in batches:
+                [(_, x)] = self._rendered((unit,), batch)
+                rows.append(self._sweep(wrapped, spec, unit, batch, x))
+                advance(len(batch))
+        columns = _joined(rows)
+        order = np.argsort(columns["eps"], kind="stable")  # by radius, then sample: whatever the batches were
+        self.setup.store.write(unit, spec.kind, {name: column[order] for name, column in columns.items()})
+        return {}
+
+    def _sweep(
+        self, model: ClassLogits, spec: attacks.AttackSpec, unit: Unit, batch: Batch, x: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
+        labels, ids = batch.labels.to(self.device), batch.ids.to(self.device)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # non-finite logits are refused below, by count
+            found = attacks.sweep(
+                model, x, labels, spec.norm, list(spec.eps), attack=spec.attack, steps=spec.steps,
+                restarts=spec.restarts, seed=unit.seed, ids=ids, precision=self._precision(unit),
+            )  # fmt: skip
+        _refuse_nonfinite(found.nonfinite_logits, len(batch), unit)
+        n_radii, n = found.broken.shape
+        classes = torch.where(found.prediction == model.n_classes, -1, found.prediction)
+        by_row = {"prediction": classes, "margin": found.margin, "distance": found.distance}
+        by_sample = {
+            "sample": batch.ids, "label": batch.labels, "group": batch.groups, "steps": found.steps_used,
+        }  # fmt: skip
+        return {
+            "eps": torch.tensor(spec.eps, dtype=torch.float64).repeat_interleave(n),
+            "correct": ~found.broken.flatten(),
+            "probability": torch.full((n_radii * n,), torch.nan),
+            **{name: value.flatten() for name, value in by_row.items()},
+            **{name: value.repeat(n_radii) for name, value in by_sample.items()},
+        }
+
+    def _precision(self, unit: Unit) -> str:
+        """Of the search; what it finds is verified in float32 either way."""
+        if unit.precision != "auto":
+            return unit.precision
+        return "bfloat16" if self.device.type == "cuda" else "float32"
+
+    # shared
+
+    def _model(self, name: str) -> torch.nn.Module:
+        if self._loaded is None or self._loaded[0] != name:
+            self._loaded = None  # free the old one first
+            self._loaded = (name, self.setup.subjects[name].load().to(self.device))
+        return self._loaded[1]
+
+    def _batches(self, benchmark: Benchmark, unit: Unit) -> Iterator[Batch]:
+        """The unit's samples, the next batch read while this one is worked on."""
+        size = self._batch_size(benchmark)
+        cuts = [(start, min(start + size, unit.stop)) for start in range(unit.start, unit.stop, size)]
+        with ThreadPoolExecutor(1) as reader:
+            ahead = reader.submit(benchmark.read, unit.source, *cuts[0])
+            for following in (*cuts[1:], None):
+                batch = ahead.result()
+                if following:
+                    ahead = reader.submit(benchmark.read, unit.source, *following)
+                yield batch
+
+    def _rendered(self, job: Job, batch: Batch) -> Iterator[tuple[Unit, torch.Tensor]]:
+        """Each unit's images of a batch; one pass renders all variants of a trial."""
+        to = {"device": self.device, "non_blocking": True}
+        images, ids = batch.images.to(**to), batch.ids.to(**to)
+        masks = None if batch.masks is None else batch.masks.to(**to)
+        partners = None if batch.partners is None else batch.partners.to(**to)
+        for trial in dict.fromkeys(unit.trial for unit in job):
+            units = [unit for unit in job if unit.trial == trial]
+            names = list(dict.fromkeys(unit.variant for unit in units))
+            variants = masking.Variants([masking.parse(name) for name in names])
+            x = masking.render(
+                images, masks, variants, ids=ids, seed=units[0].seed, trial=trial, partners=partners
+            )
+            for unit in units:
+                yield unit, x[names.index(unit.variant)]
+
+    def _batch_size(self, benchmark: Benchmark) -> int:
+        return self.setup.batch_size or default_batch_size(benchmark.input_size)
+
+
+def _shrinking(forward: Forward, work: Callable[[], torch.Tensor]) -> torch.Tensor:
+    """work(), in smaller chunks where the GPU's memory does not hold one."""
+    while True:
+        try:
+            return work()
+        except torch.OutOfMemoryError:
+            if not forward.chunk or forward.chunk == 1:
+                raise
+            forward.chunk = (forward.chunk + 1) // 2
+            torch.cuda.empty_cache()
+            warnings.warn(
+                f"evaluate: out of GPU memory, going on with batches of {forward.chunk}", stacklevel=2
+            )
+
+
+def default_batch_size(input_size: int) -> int:
+    """Samples a batch: 512 small images, fewer large ones (2**24 values)."""
+    return max(16, min(512, 2**24 // (3 * input_size * input_size)))
+
+
+def _joined(rows: list[dict[str, torch.Tensor]]) -> dict[str, np.ndarray]:
+    return {name: torch.cat([part[name].cpu() for part in rows]).numpy() for name in rows[0]}
+
+
+def _refuse_nonfinite(count: int, n: int, unit: Unit) -> None:
+    if count:
+        raise AdvSpurError(
+            f"evaluate: model {unit.model!r} returned NaN or infinite logits ({count} times on a batch of {n} images)"
+        )
+
+
+def _text(error: Exception) -> str:
+    return str(error) if isinstance(error, AdvSpurError) else f"{type(error).__name__}: {error}"

@@ -1,0 +1,42 @@
+"""A few images of every condition, kept with a run so that its report can show what was measured."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+
+import torch
+
+from pyadvspur import masking
+from pyadvspur.benchmarks.base import Benchmark, Condition
+from pyadvspur.evaluation.store import Store
+
+SHOWN = 6
+
+
+def strip(benchmark: Benchmark, condition: Condition, seed: int) -> bytes:
+    """The first images of a condition side by side, as PNG."""
+    from PIL import Image
+
+    batch = benchmark.read(condition.source, 0, min(SHOWN, benchmark.size(condition.source)))
+    x = masking.render(
+        batch.images, batch.masks, masking.Variants([condition.variant]), ids=batch.ids, seed=seed,
+        trial=condition.trial, partners=batch.partners,
+    )[0]  # fmt: skip
+    # at most 112 pixels high in the page, so larger images are stored halved
+    while x.shape[-1] > 160:
+        x = torch.nn.functional.avg_pool2d(x, 2)
+    rows = (x * 255).round().to(torch.uint8).permute(2, 0, 3, 1)  # (H, B, W, 3)
+    gap = torch.full((rows.shape[0], rows.shape[1], max(2, rows.shape[2] // 16), 3), 255, dtype=torch.uint8)
+    image = torch.cat([rows, gap], dim=2).flatten(1, 2)
+    held = io.BytesIO()
+    Image.fromarray(image.numpy()).save(held, "PNG", optimize=True)
+    return held.getvalue()
+
+
+def save(store: Store, benchmarks: Iterable[Benchmark], seed: int) -> None:
+    """Write samples/<benchmark>/<condition>.png for every condition that is not there yet."""
+    for benchmark in benchmarks:
+        for condition in benchmark.conditions:
+            if benchmark.size(condition.source) and not store.has_sample(benchmark.name, condition.name):
+                store.write_sample(benchmark.name, condition.name, strip(benchmark, condition, seed))
