@@ -22,5 +22,6 @@ using ReleaseGil = py::call_guard<py::gil_scoped_release>;
 void bind_device(py::module_& m);
 void bind_random(py::module_& m);
 void bind_blas(py::module_& m);
+void bind_theory(py::module_& m);
 
 }  // namespace advspur::bindings

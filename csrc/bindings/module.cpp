@@ -7,4 +7,5 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   bind_device(m);
   bind_random(m);
   bind_blas(m);
+  bind_theory(m);
 }

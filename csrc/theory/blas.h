@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <stdexcept>
+#include <vector>
 
 namespace advspur::theory {
 
@@ -91,6 +92,20 @@ inline int potrf(char uplo, int n, double* a, int lda) {
 inline void potrs(char uplo, int n, int columns, const double* a, int lda, double* b, int ldb) {
   int info = 0;
   table().dpotrs(&uplo, &n, &columns, const_cast<double*>(a), &lda, b, &ldb, &info);
+}
+
+// Eigenvalues (ascending) and, for 'V', eigenvectors in place: row k of the C-ordered array belongs to value
+// k.
+inline int syevd(char job, char uplo, int n, double* a, int lda, double* values) {
+  int info = 0, ask = -1, integers = 0;
+  double doubles = 0;
+  table().dsyevd(&job, &uplo, &n, a, &lda, values, &doubles, &ask, &integers, &ask, &info);
+  int n_doubles = static_cast<int>(doubles), n_integers = integers;
+  std::vector<double> work(static_cast<size_t>(n_doubles));
+  std::vector<int> integer_work(static_cast<size_t>(n_integers));
+  table().dsyevd(&job, &uplo, &n, a, &lda, values, work.data(), &n_doubles, integer_work.data(), &n_integers,
+                 &info);
+  return info;
 }
 
 }  // namespace blas

@@ -5,42 +5,13 @@
 #include <vector>
 
 #include "core/macros.h"
+#include "theory/wide.h"
 
-#pragma GCC diagnostic ignored "-Wpsabi"  // wide values stay inside this file
 // Sums may contract here: the clones differ in their last bits, as any two instruction sets do in a long sum.
 #pragma GCC optimize("fp-contract=fast")
 
 namespace advspur::theory::dense {
 namespace {
-
-// Eight doubles: one AVX-512 register, two AVX ones.
-typedef double Wide __attribute__((vector_size(64), aligned(8), may_alias));
-constexpr int64_t kWide = 8;
-
-ADVSPUR_HD Wide load(const double* p) {
-  return *reinterpret_cast<const Wide*>(p);
-}
-ADVSPUR_HD void store(double* p, Wide v) {
-  *reinterpret_cast<Wide*>(p) = v;
-}
-ADVSPUR_HD double total(Wide v) {
-  return ((v[0] + v[4]) + (v[1] + v[5])) + ((v[2] + v[6]) + (v[3] + v[7]));
-}
-
-ADVSPUR_HD double dot_inline(int64_t n, const double* x, const double* y) {
-  Wide a{}, b{}, c{}, d{};
-  int64_t i = 0;
-  for (; i + 4 * kWide <= n; i += 4 * kWide) {
-    a += load(x + i) * load(y + i);
-    b += load(x + i + kWide) * load(y + i + kWide);
-    c += load(x + i + 2 * kWide) * load(y + i + 2 * kWide);
-    d += load(x + i + 3 * kWide) * load(y + i + 3 * kWide);
-  }
-  for (; i + kWide <= n; i += kWide) a += load(x + i) * load(y + i);
-  double rest = 0;
-  for (; i < n; ++i) rest += x[i] * y[i];
-  return total((a + b) + (c + d)) + rest;
-}
 
 // Register tile of add_product: kTileI rows of c by kTileJ columns, both operands packed k by k.
 constexpr int64_t kTileI = 4, kTileJ = 16, kDepth = 256, kRows = 64;

@@ -1,0 +1,15 @@
+// For radii at which a path failed its certificate: an interior point and an active-set polish of its own.
+#pragma once
+
+#include "advspur/theory.h"
+#include "theory/certificate.h"
+#include "theory/problem.h"
+
+namespace advspur::theory {
+
+// Improves theta (d), error and pull (see certify) and the verdict in place; leaves them alone where it
+// cannot.
+void fall_back(Attack attack, const Gaussian& problem, double eps, double* theta, double* error, double* pull,
+               Verdict& verdict);
+
+}  // namespace advspur::theory

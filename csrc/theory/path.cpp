@@ -1,0 +1,346 @@
+// The front of the paths: which radii are trivial, which piece or ridge answers the others, and what is
+// reported.
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "advspur/theory.h"
+#include "theory/certificate.h"
+#include "theory/dense.h"
+#include "theory/fallback.h"
+#include "theory/piecewise_path.h"
+#include "theory/reduce.h"
+#include "theory/ridge_path.h"
+#include "theory/uniqueness.h"
+
+namespace advspur::theory {
+namespace {
+constexpr int64_t kBlock = 64;        // radii whose certificates share one matrix product
+constexpr double kTolerated = 1e-10;  // relative gap beyond which the fallback is asked
+}  // namespace
+
+struct Path::State {
+  Attack attack = Attack::kL2;
+  int64_t d = 0;
+  const double* cov = nullptr;
+  const double* theta = nullptr;
+  const uint8_t* core = nullptr;
+  double noise_std = 0, critical = 0;
+  Reduced reduced;
+  LassoPath lasso;
+  SpreadPath spread;
+  RidgePath ridge;
+  PiecewisePath* pieces = nullptr;
+  bool ridge_ready = false;
+  int singular = -1, rest_singular = -1;  // not known yet
+  std::vector<int64_t> order;
+  std::vector<double> weights, error, pull, plateau, gradient, gathered, packed;
+  std::vector<double> lambda;
+
+  const Gaussian& problem() const { return reduced.problem(); }
+  void reset();
+  RidgePath& ridge_path();
+  void answer_block(int64_t count, const int64_t* index, const double* eps, const Answers& out);
+  void pulls(int64_t count);
+  void make_plateau();
+  void report(int64_t i, double eps, const double* weights_reduced, const Verdict& verdict, bool unique,
+              const Answers& out) const;
+  void report_full(int64_t i, const double* full, const Answers& out) const;
+  bool unique_at(const double* weights_row, const double* pull_row, const Verdict& verdict);
+};
+
+void Path::State::reset() {
+  reduced.reset(d, cov, theta, noise_std, core);
+  const Gaussian& p = problem();
+  ridge_ready = false;
+  singular = rest_singular = -1;
+  plateau.clear();
+  double length = 0;
+  for (int64_t j = 0; j < p.d; ++j) {
+    const double a = std::abs(p.b[j]);
+    length = attack == Attack::kL1 ? length + a : std::max(length, a);
+  }
+  if (attack == Attack::kL2 && length > 0) {
+    double sum = 0;
+    for (int64_t j = 0; j < p.d; ++j) sum += (p.b[j] / length) * (p.b[j] / length);
+    length *= std::sqrt(sum);
+  }
+  critical = length > 0 ? length / (kC * std::sqrt(p.explained + p.noise_variance)) : 0.0;
+  pieces = attack == Attack::kLinf ? static_cast<PiecewisePath*>(&lasso)
+                                   : (attack == Attack::kL1 ? &spread : nullptr);
+  if (pieces != nullptr && critical > 0) pieces->reset(p);
+}
+
+RidgePath& Path::State::ridge_path() {
+  if (!ridge_ready) ridge.reset(problem());
+  ridge_ready = true;
+  return ridge;
+}
+
+// pull = error cov for `count` rows; only the features in which some row errs take part.
+void Path::State::pulls(int64_t count) {
+  const Gaussian& p = problem();
+  const int64_t n = p.d;
+  std::fill_n(pull.data(), count * n, 0.0);
+  if (n <= 64) {
+    dense::add_product(count, n, n, 1.0, error.data(), 1, n, p.cov, n, pull.data(), n);
+    return;
+  }
+  std::vector<int64_t> used;
+  for (int64_t j = 0; j < n; ++j) {
+    for (int64_t i = 0; i < count; ++i) {
+      if (error[i * n + j] != 0) {
+        used.push_back(j);
+        break;
+      }
+    }
+  }
+  const auto k = static_cast<int64_t>(used.size());
+  if (k > 3 * n / 4) {
+    dense::add_product(count, n, n, 1.0, error.data(), 1, n, p.cov, n, pull.data(), n);
+    return;
+  }
+  gathered.resize(static_cast<size_t>(k * n));
+  packed.resize(static_cast<size_t>(k * count));
+  for (int64_t a = 0; a < k; ++a) {
+    std::copy_n(p.cov + used[a] * n, n, gathered.data() + a * n);
+    for (int64_t i = 0; i < count; ++i) packed[a * count + i] = error[i * n + used[a]];
+  }
+  dense::add_product(count, n, k, 1.0, packed.data(), count, 1, gathered.data(), n, pull.data(), n);
+}
+
+// The interpolator of least dual norm and the direction in which it is left.
+void Path::State::make_plateau() {
+  const Gaussian& p = problem();
+  const auto n = static_cast<size_t>(p.d);
+  plateau.resize(n);
+  gradient.assign(n, 0.0);
+  if (attack == Attack::kL2) {
+    ridge_path().emit(0.0, plateau.data());
+    ridge.plateau_gradient(gradient.data());
+  } else {
+    const Piece& last = pieces->pieces().back();
+    pieces->emit(last, 0.0, plateau.data());
+    std::vector<double> direction(n);
+    pieces->direction(last, direction.data());
+    dense::add_rows(p.d, p.d, direction.data(), p.cov, p.d, gradient.data());
+  }
+  const double least = dual_norm(attack, p.d, plateau.data());
+  if (dual_norm(attack, p.d, p.theta) <= least * (1 + 1e-12)) {
+    std::copy_n(p.theta, n, plateau.data());  // the true weights themselves, without rounding errors
+  } else {
+    for (double& w : plateau) w = std::abs(w) <= 1e-14 * least ? 0.0 : w;
+  }
+}
+
+bool Path::State::unique_at(const double* weights_row, const double* pull_row, const Verdict& verdict) {
+  if (attack == Attack::kL1 && !reduced.everything() && verdict.norm > 0) {
+    if (rest_singular < 0) rest_singular = reduced.rest_is_singular();
+    if (rest_singular) return false;
+  }
+  return is_unique(attack, problem(), weights_row, pull_row, verdict.norm, verdict.multiplier);
+}
+
+void Path::State::report_full(int64_t i, const double* full, const Answers& out) const {
+  double top = 0, sum = 0, spurious = 0, spurious_top = 0;
+  for (int64_t j = 0; j < d; ++j) {
+    const double a = std::abs(full[j]);
+    sum += a;
+    if (core != nullptr && !core[j]) spurious += a, spurious_top = std::max(spurious_top, a);
+    top = std::max(top, a);
+  }
+  if (out.spurious_share) out.spurious_share[i] = sum > 0 ? spurious / sum : 0.0;
+  if (out.spurious_weight) {
+    double squares = 0;
+    if (spurious_top > 0) {
+      for (int64_t j = 0; j < d; ++j) {
+        if (core != nullptr && !core[j]) squares += (full[j] / spurious_top) * (full[j] / spurious_top);
+      }
+    }
+    out.spurious_weight[i] = spurious_top * std::sqrt(squares);
+  }
+  if (out.theta) std::copy_n(full, d, out.theta + i * d);
+}
+
+void Path::State::report(int64_t i, double, const double* w, const Verdict& verdict, bool unique,
+                         const Answers& out) const {
+  if (out.risk) out.risk[i] = verdict.risk;
+  if (out.standard_risk) out.standard_risk[i] = verdict.spread2;
+  if (out.multiplier) out.multiplier[i] = verdict.multiplier;
+  if (out.gap) out.gap[i] = verdict.gap;
+  if (out.unique) out.unique[i] = unique;
+  if (reduced.everything()) {
+    report_full(i, w, out);
+    return;
+  }
+  thread_local std::vector<double> full;
+  full.assign(static_cast<size_t>(d), 0.0);
+  for (size_t a = 0; a < reduced.kept().size(); ++a) full[reduced.kept()[a]] = w[a];
+  report_full(i, full.data(), out);
+}
+
+void Path::State::answer_block(int64_t count, const int64_t* index, const double* eps, const Answers& out) {
+  const Gaussian& p = problem();
+  const int64_t n = p.d;
+  double log_mu = 0;
+  if (attack == Attack::kL2) {
+    RidgePath& path = ridge_path();
+    log_mu = path.start_log_mu();
+  }
+  enum : uint8_t { kSolved, kPlateau, kMissing };
+  uint8_t kind[kBlock];
+  for (int64_t i = 0; i < count; ++i) {
+    const double e = eps[index[i]];
+    double* row = weights.data() + i * n;
+    kind[i] = kSolved;
+    if (attack == Attack::kL2) {
+      if (e <= ridge.plateau()) {
+        kind[i] = kPlateau;
+      } else {
+        ridge.emit(ridge.solve(e, log_mu), row);
+      }
+    } else if (const Piece* piece = pieces->find(e)) {
+      if (pieces->emit(*piece, e, row) <= 0) kind[i] = kPlateau;
+    } else {
+      kind[i] = kMissing;
+      std::fill_n(row, n, 0.0);
+    }
+    if (kind[i] == kPlateau) {
+      if (plateau.empty()) make_plateau();
+      std::copy_n(plateau.data(), n, row);
+    }
+    for (int64_t j = 0; j < n; ++j) error[i * n + j] = row[j] - p.theta[j];
+  }
+  pulls(count);
+  for (int64_t i = 0; i < count; ++i) {
+    const double e = eps[index[i]];
+    double *row = weights.data() + i * n, *lean = error.data() + i * n, *back = pull.data() + i * n;
+    Verdict verdict = kind[i] == kPlateau ? certify_plateau(attack, n, e, row, gradient.data())
+                                          : certify(attack, p, e, row, lean, back);
+    if (!(verdict.gap <= kTolerated * verdict.risk)) fall_back(attack, p, e, row, lean, back, verdict);
+    if (out.unique != nullptr || out.risk != nullptr) {
+      const bool on_plateau = kind[i] == kPlateau;
+      bool unique = true;
+      if (out.unique != nullptr) {
+        if (on_plateau && attack != Attack::kL2) {
+          // the multipliers of the plateau, per unit of lambda
+          for (int64_t j = 0; j < n; ++j) back[j] = -gradient[j];
+          Verdict at = verdict;
+          at.multiplier = 1;
+          unique = unique_at(row, back, at);
+        } else {
+          unique = unique_at(row, back, verdict);
+        }
+      }
+      report(index[i], e, row, verdict, unique, out);
+    }
+  }
+}
+
+Path::Path() : state_(new State) {}
+Path::~Path() = default;
+
+void Path::reset(int64_t d, const double* cov, const double* theta, double noise_std, const uint8_t* core,
+                 Attack attack) {
+  State& s = *state_;
+  s.d = d, s.cov = cov, s.theta = theta, s.noise_std = noise_std, s.core = core, s.attack = attack;
+  s.reset();
+}
+
+void Path::solve(int64_t k, const double* eps, const Answers& out) {
+  State& s = *state_;
+  const Gaussian& p = s.problem();
+  s.order.clear();
+  for (int64_t i = 0; i < k; ++i) {
+    if (eps[i] > 0 && eps[i] < s.critical) {
+      s.order.push_back(i);
+      continue;
+    }
+    // no radius, or one that no weight is worth: the true weights, or none
+    const bool none = eps[i] > 0;
+    Verdict v{none ? p.explained + p.noise_variance : p.noise_variance, 0, 0, 0, 0};
+    v.spread2 = v.risk;
+    v.multiplier = none ? multiplier(eps[i], std::sqrt(v.risk), 0) : 0.0;
+    bool unique = true;
+    if (!none) {
+      if (s.singular < 0 && out.unique) s.singular = is_singular(s.d, s.cov);
+      unique = s.singular == 0;
+    }
+    std::vector<double> zeros;
+    if (none) zeros.assign(static_cast<size_t>(s.d), 0.0);
+    if (out.risk) out.risk[i] = v.risk;
+    if (out.standard_risk) out.standard_risk[i] = v.spread2;
+    if (out.multiplier) out.multiplier[i] = v.multiplier;
+    if (out.gap) out.gap[i] = 0;
+    if (out.unique) out.unique[i] = unique;
+    s.report_full(i, none ? zeros.data() : s.theta, out);
+  }
+  if (s.order.empty()) return;
+  std::sort(s.order.begin(), s.order.end(), [eps](int64_t a, int64_t b) { return eps[a] > eps[b]; });
+  if (s.pieces) s.pieces->extend(eps[s.order.back()]);
+  const auto total = static_cast<int64_t>(s.order.size());
+  const auto room = static_cast<size_t>(std::min(total, kBlock) * p.d);
+  if (s.weights.size() < room) s.weights.resize(room), s.error.resize(room), s.pull.resize(room);
+  for (int64_t at = 0; at < total; at += kBlock) {
+    s.answer_block(std::min(kBlock, total - at), s.order.data() + at, eps, out);
+  }
+}
+
+double Path::critical() const {
+  return state_->critical;
+}
+
+double Path::plateau() {
+  State& s = *state_;
+  if (s.noise_std > 0 || s.critical == 0) return 0;
+  if (s.attack == Attack::kL2) return s.ridge_path().plateau();
+  s.pieces->extend(0);
+  return s.pieces->finished() ? s.pieces->pieces().back().eps_low : 0.0;
+}
+
+double Path::onset() {
+  State& s = *state_;
+  const Gaussian& p = s.problem();
+  if (s.critical == 0) return HUGE_VAL;
+  const double end = plateau();
+  const auto spurious_in = [&](const double* w) {
+    for (int64_t j = 0; j < p.d; ++j) {
+      if (p.spurious[j] && w[j] != 0) return true;
+    }
+    return false;
+  };
+  if (end > 0) {
+    if (s.plateau.empty()) s.make_plateau();
+    if (spurious_in(s.plateau.data())) return 0;
+  }
+  if (s.attack == Attack::kL2) {
+    std::vector<double> w(static_cast<size_t>(p.d));
+    double log_mu = s.ridge.start_log_mu();
+    s.ridge_path().emit(s.ridge.solve(std::sqrt(std::max(end, 0.01 * s.critical) * s.critical), log_mu),
+                        w.data());
+    return spurious_in(w.data()) ? end : HUGE_VAL;
+  }
+  s.pieces->extend(0);
+  const auto& pieces = s.pieces->pieces();
+  for (size_t i = pieces.size(); i-- > 0;) {
+    if (!(pieces[i].eps_high > pieces[i].eps_low)) continue;
+    for (int64_t j = 0; j < p.d; ++j) {
+      if (p.spurious[j] && s.pieces->uses(pieces[i], j)) return pieces[i].eps_low;
+    }
+  }
+  return HUGE_VAL;
+}
+
+std::vector<double> Path::knots() {
+  State& s = *state_;
+  std::vector<double> out;
+  if (s.pieces == nullptr || s.critical == 0) return out;
+  s.pieces->extend(0);
+  for (const Piece& piece : s.pieces->pieces()) {
+    if (out.empty() || piece.eps_high < out.back() * (1 - 1e-12)) out.push_back(piece.eps_high);
+  }
+  std::reverse(out.begin(), out.end());
+  return out;
+}
+
+}  // namespace advspur::theory

@@ -1,0 +1,122 @@
+#include "theory/piecewise_path.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace advspur::theory {
+namespace {
+constexpr double kDependent =
+    1e-13;  // a pivot below this share of the variance: the feature depends on the members
+
+// The share in [0, 1] of the step from `from` to `to` that stays inside (0, top].
+double reach(double from, double to, double top) {
+  if (to <= 0) return to < from ? std::max(from, 0.0) / (from - to) : 0.0;
+  if (to > top) return std::max(top - from, 0.0) / (to - from);
+  return 1.0;
+}
+
+}  // namespace
+
+void PiecewisePath::reset(const Gaussian& problem) {
+  p_ = problem;
+  const auto d = static_cast<size_t>(p_.d);
+  tableau_.reset(p_.d, p_.cov);
+  pieces_.clear(), pool_index_.clear(), pool_u_.clear(), pool_v_.clear(), members_.clear();
+  column_.resize(d);
+  sign_.assign(d, 0.0), fixed_.assign(p_.b, p_.b + p_.d), moving_.assign(d, 0.0), previous_.assign(d, 0.0);
+  in_.assign(d, 0), blocked_.assign(d, 0);
+  finished_ = false;
+  event_ = -1;
+  start();
+}
+
+void PiecewisePath::extend(double eps) {
+  const size_t limit = static_cast<size_t>(200 + 20 * p_.d);  // sane paths take about d steps
+  while (!finished_ && pieces_.size() < limit && (pieces_.empty() || pieces_.back().eps_low > eps)) advance();
+}
+
+const Piece* PiecewisePath::find(double eps) const {
+  const auto it =
+      std::partition_point(pieces_.begin(), pieces_.end(), [eps](const Piece& p) { return p.eps_low > eps; });
+  if (it != pieces_.end()) return &*it;
+  return finished_ && !pieces_.empty() ? &pieces_.back() : nullptr;
+}
+
+void PiecewisePath::add_piece(double lambda_low, const Face& face, int64_t first) {
+  const double eps_high = pieces_.empty() ? radius(face, lambda_) : pieces_.back().eps_low;
+  const double eps_low = std::min(radius(face, lambda_low), eps_high);
+  pieces_.push_back({lambda_, lambda_low, eps_high, eps_low, face, first,
+                     static_cast<int64_t>(pool_index_.size()) - first});
+}
+
+double PiecewisePath::snap_to_noise(double unexplained) const {
+  return p_.noise_variance + (unexplained > 1e-14 * p_.explained ? unexplained : 0.0);
+}
+
+void PiecewisePath::carry_pivot(int64_t j, bool in) {
+  Tableau::carry(p_.d, fixed_.data(), j, column_.data(), in);
+  Tableau::carry(p_.d, moving_.data(), j, column_.data(), in);
+  tableau_.pivot(j, column_.data(), in);
+  in_[j] = in;
+  if (in) {
+    members_.push_back(static_cast<int32_t>(j));
+  } else {
+    members_.erase(std::find(members_.begin(), members_.end(), static_cast<int32_t>(j)));
+    std::fill(blocked_.begin(), blocked_.end(), uint8_t{0});
+  }
+}
+
+int64_t PiecewisePath::next_to_move() const {
+  int64_t best = -1;
+  double best_gain = 0;
+  bool best_is_spurious = true;
+  for (const int64_t j : ties_) {
+    if (in_[j] || blocked_[j]) continue;
+    const double g = gain(j);
+    const bool spurious = p_.spurious != nullptr && p_.spurious[j];
+    if (!(g > 0) || (best >= 0 && (spurious != best_is_spurious ? spurious : g <= best_gain))) continue;
+    best = j, best_gain = g, best_is_spurious = spurious;
+  }
+  return best;
+}
+
+void PiecewisePath::resolve_ties(bool two_sided) {
+  const double top = two_sided ? 2.0 : HUGE_VAL;
+  const auto limit = static_cast<int64_t>(20 + 10 * ties_.size());
+  chosen_.clear();
+  for (int64_t round = 0; round < limit; ++round) {
+    const int64_t best = next_to_move();
+    if (best < 0) return;
+    tableau_.column(best, column_.data());
+    if (!(column_[best] > kDependent * p_.cov[best * p_.d + best])) {
+      blocked_[best] = 1;
+      continue;
+    }
+    move(best);
+    chosen_.push_back(best);
+    previous_[best] = 0;
+    while (true) {
+      // how far the step to the new minimum may go before someone reaches a limit, and who does
+      double step = 1;
+      for (const int64_t i : chosen_) step = std::min(step, reach(previous_[i], amount(i), top));
+      if (step == 1) break;
+      leaving_.clear();
+      for (const int64_t i : chosen_) {
+        const double y = amount(i);
+        if (reach(previous_[i], y, top) <= step) leaving_.push_back(i);
+        previous_[i] += step * (y - previous_[i]);
+      }
+      for (const int64_t i : leaving_) {
+        const bool up = previous_[i] > 1 && two_sided;
+        chosen_.erase(std::find(chosen_.begin(), chosen_.end(), i));
+        tableau_.column(i, column_.data());
+        if (up) sign_[i] = -sign_[i];
+        move_back(i);
+        if (i == best && step == 0) blocked_[i] = 1;  // its gain was a rounding error
+      }
+    }
+    for (const int64_t i : chosen_) previous_[i] = amount(i);
+  }
+}
+
+}  // namespace advspur::theory

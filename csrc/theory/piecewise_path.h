@@ -1,0 +1,112 @@
+// Paths that are piecewise linear: the attack norms l_inf (q = 1) and l1 (q = inf). Pieces run from the
+// radius whose optimum is 0 downwards and are made as far as anyone asked.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "theory/problem.h"
+#include "theory/scalar_solve.h"
+#include "theory/tableau.h"
+
+namespace advspur::theory {
+
+struct Piece {
+  double lambda_high, lambda_low, eps_high, eps_low;
+  Face face;
+  int64_t first, count;  // its members, in the pools
+};
+
+class PiecewisePath {
+ public:
+  virtual ~PiecewisePath() = default;
+
+  void reset(const Gaussian& problem);
+  void extend(double eps);              // makes pieces until one reaches down to eps, or the path ends
+  const Piece* find(double eps) const;  // the piece that holds eps; null where none could be made
+
+  // Writes theta (d) at eps inside `piece` and returns lambda.
+  virtual double emit(const Piece& piece, double eps, double* theta) const = 0;
+
+  // v of theta = u - lambda v inside the piece, (d).
+  virtual void direction(const Piece& piece, double* v) const = 0;
+
+  // Whether feature j has weight inside the piece.
+  virtual bool uses(const Piece& piece, int64_t j) const = 0;
+
+  const std::vector<Piece>& pieces() const { return pieces_; }
+  bool finished() const { return finished_; }  // the last piece ends at lambda = 0
+
+ protected:
+  virtual void start() = 0;    // state at the radius whose optimum is 0
+  virtual void advance() = 0;  // resolves the event at hand, adds a piece, finds the next event
+
+  // Ties: who of ties_ moves when several may, or when a step has length 0. The one-sided derivative of the
+  // path solves min 1/2 y'Sy - h'y, y >= 0 (0 <= y <= 2 if two_sided), S the tied block of the tableau:
+  // Lawson & Hanson's method, each of its changes one pivot.
+  void resolve_ties(bool two_sided);
+  virtual double gain(int64_t j) const = 0;    // h - S y at j, at most 0 if within rounding errors
+  virtual double amount(int64_t j) const = 0;  // y at a moved j
+  virtual void move(int64_t j) = 0;            // with column_ = column of j
+  virtual void move_back(int64_t j) = 0;       // likewise
+
+  int64_t next_to_move() const;
+
+  void carry_pivot(int64_t j, bool in);  // pivots j on column_, right-hand sides and all
+  void add_piece(double lambda_low, const Face& face, int64_t first);
+  double snap_to_noise(double unexplained) const;  // sigma^2 + unexplained; rounding errors taken as 0
+
+  Gaussian p_;
+  Tableau tableau_;
+  double lambda_ = 0;
+  bool finished_ = false;
+  int64_t event_ = -1;  // the feature whose event ended the last piece
+  std::vector<Piece> pieces_;
+  std::vector<int32_t> pool_index_, members_;  // members_: the pivoted-in features
+  std::vector<double> pool_u_, pool_v_;
+  std::vector<double> column_, sign_;
+  std::vector<double> fixed_,
+      moving_;  // right-hand sides of the tableau: theta[P] = fixed - (lambda or N) moving
+  std::vector<double> previous_;
+  std::vector<uint8_t> in_,
+      blocked_;  // blocked_: depends on members_, or refused by rounding; until one of them leaves
+  std::vector<int64_t> ties_, chosen_, leaving_;
+};
+
+class LassoPath final : public PiecewisePath {  // l_inf attack, q = 1
+ public:
+  double emit(const Piece& piece, double eps, double* theta) const override;
+  void direction(const Piece& piece, double* v) const override;
+  bool uses(const Piece& piece, int64_t j) const override;
+
+ protected:
+  void start() override;
+  void advance() override;
+  double gain(int64_t j) const override;
+  double amount(int64_t j) const override;
+  void move(int64_t j) override;
+  void move_back(int64_t j) override;
+};
+
+class SpreadPath final : public PiecewisePath {  // l1 attack, q = inf
+ public:
+  double emit(const Piece& piece, double eps, double* theta) const override;
+  void direction(const Piece& piece, double* v) const override;
+  bool uses(const Piece& piece, int64_t j) const override;
+
+ protected:
+  void start() override;
+  void advance() override;
+  double gain(int64_t j) const override;
+  double amount(int64_t j) const override;
+  void move(int64_t j) override;
+  void move_back(int64_t j) override;
+
+ private:
+  double norm_ = 0;                     // N, which grows along the path
+  std::vector<double> row_sum_;         // rounding scale of moving_
+  std::vector<signed char> pool_sign_;  // (pieces, d): sign at the bound, 0 where free
+};
+
+}  // namespace advspur::theory

@@ -1,0 +1,129 @@
+// l1 attack, q = inf. Members are the free features F; the others sit at +-N. With z the signs at the bound,
+// theta_F = pF - N qF, pF = cov_FF^-1 b_F, qF = cov_FF^-1 (cov z)_F; at the bound fixed_ and moving_ hold r0
+// = b - cov pF and r1 = cov z - cov qF, so the multipliers there are z (r0 - N r1). N grows from 0, lambda =
+// sum z r0 - N sum z r1.
+#include <algorithm>
+#include <cmath>
+
+#include "theory/dense.h"
+#include "theory/piecewise_path.h"
+
+namespace advspur::theory {
+namespace {
+constexpr double kTied = 1e-12;
+}
+
+void SpreadPath::start() {
+  const int64_t d = p_.d;
+  norm_ = lambda_ = 0;
+  pool_sign_.clear();
+  row_sum_.assign(static_cast<size_t>(d), 0.0);
+  for (int64_t j = 0; j < d; ++j) {
+    sign_[j] = p_.b[j] < 0 ? -1.0 : 1.0;
+    lambda_ += std::abs(p_.b[j]);
+    for (int64_t i = 0; i < d; ++i) row_sum_[j] += std::abs(p_.cov[j * d + i]);
+  }
+  dense::add_rows(d, d, sign_.data(), p_.cov, d, moving_.data());
+}
+
+double SpreadPath::gain(int64_t j) const {
+  const double g = sign_[j] * moving_[j];
+  return g > 1e-13 * row_sum_[j] ? g : 0.0;
+}
+double SpreadPath::amount(int64_t j) const {
+  return 1 + sign_[j] * moving_[j];
+}
+
+void SpreadPath::move(int64_t j) {
+  dense::axpy(p_.d, -sign_[j], column_.data(), moving_.data());
+  carry_pivot(j, true);
+}
+void SpreadPath::move_back(int64_t j) {
+  carry_pivot(j, false);
+  tableau_.column(j, column_.data());
+  dense::axpy(p_.d, sign_[j], column_.data(), moving_.data());
+}
+
+void SpreadPath::advance() {
+  const int64_t d = p_.d;
+  const bool origin = pieces_.empty();
+  leaving_.clear();
+  for (const int32_t i : members_) {
+    const double weight = fixed_[i] - norm_ * moving_[i];
+    if (i == event_ || std::abs(weight) >= norm_ * (1 - kTied)) leaving_.push_back(i);
+  }
+  for (const int64_t i : leaving_) {
+    sign_[i] = fixed_[i] - norm_ * moving_[i] < 0 ? -1.0 : 1.0;
+    tableau_.column(i, column_.data());
+    move_back(i);
+  }
+  ties_.clear();
+  for (int64_t j = 0; j < d; ++j) {
+    if (in_[j]) continue;
+    const double slack = sign_[j] * (fixed_[j] - norm_ * moving_[j]);
+    if (origin ? p_.b[j] == 0 : (j == event_ || slack <= kTied * lambda_)) ties_.push_back(j);
+  }
+  resolve_ties(origin);
+
+  double l0 = 0, l1 = 0, next = HUGE_VAL;
+  event_ = -1;
+  for (int64_t j = 0; j < d; ++j) {
+    if (in_[j]) continue;
+    l0 += sign_[j] * fixed_[j];
+    l1 += sign_[j] * moving_[j];
+    const double time = fixed_[j] / moving_[j];  // its multiplier reaches 0
+    if (blocked_[j] || !(gain(j) > 0) || !(time < next)) continue;
+    next = std::max(time, norm_), event_ = j;
+  }
+  const auto first = static_cast<int64_t>(pool_index_.size());
+  for (const int32_t i : members_) {
+    const double p = fixed_[i], q = moving_[i];
+    pool_index_.push_back(i), pool_u_.push_back(p), pool_v_.push_back(q);
+    const double time = q > 1 ? p / (q - 1) : (q < -1 ? p / (q + 1) : HUGE_VAL);  // it reaches -N or N
+    if (time < next) next = std::max(time, norm_), event_ = i;
+  }
+  Face face;
+  face.nu = l1 > 0 ? l0 / l1 : norm_;
+  face.tau = l1 > 0 ? 1 / l1 : 0;
+  double unexplained = 0;
+  for (int64_t j = 0; j < d; ++j) {
+    pool_sign_.push_back(in_[j] ? 0 : static_cast<signed char>(sign_[j]));
+    if (!in_[j]) unexplained += p_.theta[j] * (fixed_[j] - face.nu * moving_[j]);
+  }
+  face.kappa = snap_to_noise(unexplained);
+  finished_ = !(next < face.nu * (1 - 1e-15));
+  const double lambda_next = finished_ ? 0.0 : std::min(lambda_, std::max(0.0, l0 - l1 * next));
+  add_piece(lambda_next, face, first);
+  norm_ = std::min(next, face.nu);
+  lambda_ = lambda_next;
+  finished_ = finished_ || lambda_ <= 0;
+}
+
+double SpreadPath::emit(const Piece& piece, double eps, double* theta) const {
+  const double share = (eps - piece.eps_low) / (piece.eps_high - piece.eps_low);
+  const double lambda = solve_multiplier(piece.face, eps, piece.lambda_low, piece.lambda_high,
+                                         piece.lambda_low + share * (piece.lambda_high - piece.lambda_low));
+  const double n = piece.face.norm(lambda);
+  const signed char* sign = pool_sign_.data() + (&piece - pieces_.data()) * p_.d;
+  for (int64_t j = 0; j < p_.d; ++j) theta[j] = sign[j] * n;
+  for (int64_t k = piece.first; k < piece.first + piece.count; ++k) {
+    theta[pool_index_[k]] = std::clamp(pool_u_[k] - n * pool_v_[k], -n, n);
+  }
+  return lambda;
+}
+
+void SpreadPath::direction(const Piece& piece, double* v) const {
+  const signed char* sign = pool_sign_.data() + (&piece - pieces_.data()) * p_.d;
+  for (int64_t j = 0; j < p_.d; ++j) v[j] = sign[j] * piece.face.tau;
+  for (int64_t k = piece.first; k < piece.first + piece.count; ++k)
+    v[pool_index_[k]] = -piece.face.tau * pool_v_[k];
+}
+
+bool SpreadPath::uses(const Piece& piece, int64_t j) const {
+  if (pool_sign_[(&piece - pieces_.data()) * p_.d + j] != 0) return true;
+  const auto begin = pool_index_.begin() + piece.first, end = begin + piece.count;
+  const auto k = std::find(begin, end, static_cast<int32_t>(j)) - pool_index_.begin();
+  return std::abs(pool_u_[k]) > 1e-14 * piece.face.nu || std::abs(pool_v_[k]) > 1e-14;
+}
+
+}  // namespace advspur::theory

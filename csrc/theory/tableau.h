@@ -1,0 +1,37 @@
+// The covariance after principal pivots: with P the pivoted-in features and R the others,
+//   T[P, P] = -cov[P, P]^-1,   T[R, P] = cov[R, P] cov[P, P]^-1,   T[R, R] = cov[R, R] - cov[R, P] cov[P,
+//   P]^-1 cov[P, R].
+// One pivot in or out is a symmetric rank-one change. Above a small size the changes wait and are applied
+// together, as one matrix product, so a step of a path costs O(d) times the few that wait instead of O(d^2)
+// memory traffic.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace advspur::theory {
+
+class Tableau {
+ public:
+  // Starts again from a covariance (d, d), row-major with leading dimension d; copies it.
+  void reset(int64_t d, const double* cov);
+
+  void column(int64_t j, double* out);  // out (d)
+
+  // Moves j in (or out) of P; `column` is its current column.
+  void pivot(int64_t j, const double* column, bool in);
+
+  // A right-hand side y as (cov[P, P]^-1 y[P]; y[R] - cov[R, P] cov[P, P]^-1 y[P]), carried over the same
+  // pivot.
+  static void carry(int64_t d, double* y, int64_t j, const double* column, bool in);
+
+ private:
+  void flush();
+
+  int64_t d_ = 0, waiting_ = 0, capacity_ = 0;
+  std::vector<double> table_;           // (d, d); the lower triangle alone counts if capacity_ > 0
+  std::vector<double> rows_, inverse_;  // waiting changes: - rows_[k]' inverse_[k] rows_[k]
+  std::vector<double> weights_;
+};
+
+}  // namespace advspur::theory
