@@ -1,4 +1,4 @@
-"""What a path answers: adversarially trained weights at one radius or many, with a bound on their distance from optimal."""
+"""What a path answers: trained weights at one radius or many, and a bound on how far from optimal they are."""
 
 from __future__ import annotations
 
