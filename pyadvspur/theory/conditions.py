@@ -83,7 +83,7 @@ class _Judge:
     def __init__(self, problem: LinearProblem, norm: str) -> None:
         self.problem, self.norm = problem, norm
         b = problem.correlation_with_label
-        spread = C * np.sqrt(problem.label_variance)
+        spread = C * float(np.sqrt(problem.label_variance))
         self.full_critical, self.core_critical = (
             float(attack_norm(part, norm)) / spread if part.any() else 0.0 for part in (b, b[problem.core])
         )
@@ -105,7 +105,7 @@ class _Judge:
         return self._pulled(eps, self._pull(solution.theta, float(solution.multiplier)))
 
     def _verdict(self, eps: float, left: float, right: float, statement: str) -> Condition:
-        return Condition(self.norm, eps, left, right, left > right * (1 + _EXACT), statement)
+        return Condition(self.norm, eps, left, right, bool(left > right * (1 + _EXACT)), statement)
 
     def _pulled(self, eps: float, pull: np.ndarray) -> Condition:
         cross = self.problem.cov[np.ix_(self.problem.spurious, self.problem.core)]

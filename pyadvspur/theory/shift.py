@@ -95,4 +95,4 @@ def _adversarial(standard: np.ndarray, pull: float) -> np.ndarray:
 
 
 def _crossing(excess: float, gain: float) -> float:
-    return 1 - excess / (2 * gain) if gain > 0 else -np.inf
+    return float(1 - excess / (2 * gain)) if gain > 0 else -np.inf
