@@ -1,0 +1,149 @@
+"""`advspur theory`: the exact adversarially trained linear model, for every radius of a grid."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pyadvspur.errors import bad
+
+_Out = Annotated[Path, typer.Option("--out", help="Folder for theory.csv, theory.png and theory.svg.")]
+
+
+def theory(
+    out: _Out,
+    rho: Annotated[str | None, typer.Option(help="Correlation of one core and one spurious feature.")] = None,
+    scale_core: Annotated[str, typer.Option(help="Standard deviation of the core feature.")] = "1",
+    scale_spurious: Annotated[str, typer.Option(help="Standard deviation of the spurious feature.")] = "1",
+    theta_core: Annotated[str, typer.Option(help="Weight of the core feature in the label.")] = "1",
+    noise_std: Annotated[str, typer.Option(help="Standard deviation of the label noise.")] = "0",
+    cov: Annotated[Path | None, typer.Option(help="Any covariance instead: a .csv or .npy file, (d, d).")] = None,
+    theta: Annotated[str | None, typer.Option(help="With --cov: d weights, 0 off the core, or a file.")] = None,
+    core: Annotated[str | None, typer.Option(help="With --cov: indices of the core features, such as 0,1.")] = None,
+    norm: Annotated[str, typer.Option(help="Attack norm: l1, l2, linf or all.")] = "all",
+    eps: Annotated[
+        str | None, typer.Option(help="Radii: start:stop:count, or a list. Default: 101 up to just over critical.")
+    ] = None,
+) -> None:
+    """Solve the Gaussian linear model of adversarial training exactly; write a table and a figure.
+
+    Numbers may be fractions. Example: advspur theory --rho 0.9 --scale-core 1 --scale-spurious 2 --norm linf
+    --eps 0:2:50 --out runs/theory
+    """
+    import numpy as np
+
+    from pyadvspur.cli.numbers import read_grid, read_number
+    from pyadvspur.report.linear_paths import draw_paths
+    from pyadvspur.theory.norms import NORMS, check_norm
+
+    norms = ("l2", "linf", "l1") if norm == "all" else (norm,)
+    for name in norms:
+        if name not in NORMS:
+            check_norm("advspur theory", name)
+    if cov is not None:
+        if rho is not None:
+            raise bad("advspur theory", "--rho", rho, "nothing when --cov is given", "Choose one of the two.")
+        problem = _problem_from_files(cov, theta, core, read_number(noise_std, "--noise-std"))
+    elif rho is not None:
+        problem = _two_features(rho, scale_core, scale_spurious, theta_core, noise_std)
+    else:
+        raise bad("advspur theory", "--rho", "nothing", "a correlation", "Or give --cov FILE --theta ... --core ...")
+
+    paths = {name: problem.path(name) for name in norms}
+    if eps is None:
+        reach = 1.05 * max(path.critical_eps for path in paths.values()) or 1.0
+        grid = np.linspace(0, reach, 101)
+    else:
+        grid = np.unique(read_grid(eps, "--eps"))
+    found = {name: (path, path.at(grid)) for name, path in paths.items()}
+    out.mkdir(parents=True, exist_ok=True)
+    _write_table(problem, found, out / "theory.csv")
+    draw_paths(problem, found, out / "theory")
+    _print_summary(problem, found)
+    print(f"wrote {out / 'theory.csv'}, theory.png, theory.svg")
+
+
+def _two_features(rho, scale_core, scale_spurious, theta_core, noise_std):
+    from pyadvspur.cli.numbers import read_number
+    from pyadvspur.theory import LinearProblem
+
+    return LinearProblem.two_feature(
+        read_number(rho, "--rho"), read_number(scale_core, "--scale-core"),
+        read_number(scale_spurious, "--scale-spurious"), read_number(theta_core, "--theta-core"),
+        read_number(noise_std, "--noise-std"),
+    )  # fmt: skip
+
+
+def _problem_from_files(cov: Path, theta: str | None, core: str | None, noise_std: float):
+    from pyadvspur.cli.numbers import read_list
+    from pyadvspur.theory import LinearProblem
+
+    if theta is None or core is None:
+        raise bad("advspur theory", "--theta and --core", "nothing", "both, when --cov is given")
+    is_file = theta.endswith((".csv", ".npy"))
+    weights = _read_array(Path(theta), "--theta").ravel() if is_file else read_list(theta, "--theta")
+    indices = [part.strip() for part in core.split(",") if part.strip()]
+    if not all(part.isdecimal() for part in indices):
+        raise bad("advspur theory", "--core", repr(core), "indices such as 0,1,2")
+    return LinearProblem(_read_array(cov, "--cov"), weights, noise_std, [int(part) for part in indices])
+
+
+def _read_array(path: Path, argument: str):
+    import numpy as np
+
+    try:
+        if path.suffix == ".npy":
+            return np.load(path, allow_pickle=False)
+        return np.loadtxt(path, delimiter=",", ndmin=2)
+    except (OSError, ValueError) as error:
+        raise bad("advspur theory", argument, str(path), "a .csv or .npy file of numbers", f"{error}.") from None
+
+
+def _write_table(problem, found, path: Path) -> None:
+    """One row for each norm and radius; floats are written so that they read back exactly."""
+    import csv
+
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(
+            ["norm", "eps", "adversarial_risk", "standard_risk", "spurious_weight", "spurious_share", "uses_spurious",
+             "multiplier", "gap", "unique", *(f"theta_{j}" for j in range(problem.dim))]
+        )  # fmt: skip
+        for norm, (_, solution) in found.items():
+            used = problem.uses_spurious(norm, solution.eps)
+            for i, eps in enumerate(solution.eps.tolist()):
+                row = [
+                    solution.risk, solution.standard_risk, solution.spurious_weight, solution.spurious_share, used,
+                    solution.multiplier, solution.gap, solution.unique,
+                ]  # fmt: skip
+                writer.writerow([norm, eps, *(column[i].item() for column in row), *solution.theta[i].tolist()])
+
+
+def _print_summary(problem, found) -> None:
+    import numpy as np
+    from rich.console import Console
+    from rich.table import Table
+
+    from pyadvspur.theory import never_uses_spurious
+
+    table = Table(title=repr(problem), title_justify="left")
+    for heading in ("attack", "critical eps", "plateau ends", "spurious onset", "knots", "largest share", "at eps",
+                    "could it ever?"):  # fmt: skip
+        table.add_column(heading, justify="left" if heading == "attack" else "right")
+    for norm, (path, solution) in found.items():
+        peak = int(np.argmax(solution.spurious_share))
+        onset = path.spurious_onset
+        share = float(solution.spurious_share[peak])
+        uniform = never_uses_spurious(problem, norm)
+        table.add_row(
+            norm, f"{path.critical_eps:.6g}", f"{path.plateau_eps:.6g}" if path.plateau_eps else "none",
+            "never" if np.isinf(onset) else f"{onset:.6g}", str(len(path.knots)) if norm != "l2" else "smooth",
+            f"{share:.1%}", f"{solution.eps[peak]:.4g}" if share else "",
+            f"{'yes' if uniform.spurious else 'no'} ({uniform.left:.3g} vs {uniform.right:g})",
+        )  # fmt: skip
+    Console().print(table)
+    print("largest share: ||theta_S||_1 / ||theta||_1 over the grid. could it ever: some label weights, noise and radius")
+    print("make this attack use the spurious features of this covariance (linf: largest row l1 norm of cov_SC")
+    print("cov_CC^-1 above 1; l1, l2: cov_SC not 0).")
