@@ -19,12 +19,19 @@ def theory(
     scale_spurious: Annotated[str, typer.Option(help="Standard deviation of the spurious feature.")] = "1",
     theta_core: Annotated[str, typer.Option(help="Weight of the core feature in the label.")] = "1",
     noise_std: Annotated[str, typer.Option(help="Standard deviation of the label noise.")] = "0",
-    cov: Annotated[Path | None, typer.Option(help="Any covariance instead: a .csv or .npy file, (d, d).")] = None,
-    theta: Annotated[str | None, typer.Option(help="With --cov: d weights, 0 off the core, or a file.")] = None,
-    core: Annotated[str | None, typer.Option(help="With --cov: indices of the core features, such as 0,1.")] = None,
+    cov: Annotated[
+        Path | None, typer.Option(help="Any covariance instead: a .csv or .npy file, (d, d).")
+    ] = None,
+    theta: Annotated[
+        str | None, typer.Option(help="With --cov: d weights, 0 off the core, or a file.")
+    ] = None,
+    core: Annotated[
+        str | None, typer.Option(help="With --cov: indices of the core features, such as 0,1.")
+    ] = None,
     norm: Annotated[str, typer.Option(help="Attack norm: l1, l2, linf or all.")] = "all",
     eps: Annotated[
-        str | None, typer.Option(help="Radii: start:stop:count, or a list. Default: 101 up to just over critical.")
+        str | None,
+        typer.Option(help="Radii: start:stop:count, or a list. Default: 101 up to just over critical."),
     ] = None,
 ) -> None:
     """Solve the Gaussian linear model of adversarial training exactly; write a table and a figure.
@@ -49,7 +56,9 @@ def theory(
     elif rho is not None:
         problem = _two_features(rho, scale_core, scale_spurious, theta_core, noise_std)
     else:
-        raise bad("advspur theory", "--rho", "nothing", "a correlation", "Or give --cov FILE --theta ... --core ...")
+        raise bad(
+            "advspur theory", "--rho", "nothing", "a correlation", "Or give --cov FILE --theta ... --core ..."
+        )
 
     paths = {name: problem.path(name) for name in norms}
     if eps is None:
@@ -60,7 +69,7 @@ def theory(
     found = {name: (path, path.at(grid)) for name, path in paths.items()}
     out.mkdir(parents=True, exist_ok=True)
     _write_table(problem, found, out / "theory.csv")
-    draw_paths(problem, found, out / "theory")
+    draw_paths(problem, paths, float(grid[-1]) or 1.0, out / "theory")
     _print_summary(problem, found)
     print(f"wrote {out / 'theory.csv'}, theory.png, theory.svg")
 
@@ -98,7 +107,9 @@ def _read_array(path: Path, argument: str):
             return np.load(path, allow_pickle=False)
         return np.loadtxt(path, delimiter=",", ndmin=2)
     except (OSError, ValueError) as error:
-        raise bad("advspur theory", argument, str(path), "a .csv or .npy file of numbers", f"{error}.") from None
+        raise bad(
+            "advspur theory", argument, str(path), "a .csv or .npy file of numbers", f"{error}."
+        ) from None
 
 
 def _write_table(problem, found, path: Path) -> None:
@@ -118,32 +129,49 @@ def _write_table(problem, found, path: Path) -> None:
                     solution.risk, solution.standard_risk, solution.spurious_weight, solution.spurious_share, used,
                     solution.multiplier, solution.gap, solution.unique,
                 ]  # fmt: skip
-                writer.writerow([norm, eps, *(column[i].item() for column in row), *solution.theta[i].tolist()])
+                writer.writerow(
+                    [norm, eps, *(column[i].item() for column in row), *solution.theta[i].tolist()]
+                )
 
 
 def _print_summary(problem, found) -> None:
-    import numpy as np
     from rich.console import Console
     from rich.table import Table
 
+    table = Table(title=repr(problem), title_justify="left")
+    table.add_column("attack")
+    columns = []
+    for norm, (path, solution) in found.items():
+        table.add_column(norm, justify="right")
+        columns.append(_facts(problem, norm, path, solution))
+    for name in columns[0]:
+        table.add_row(name, *(column[name] for column in columns))
+    console = Console()
+    console.print(table)
+    console.print(
+        "[dim]From the critical radius on, the zero model is best. Spurious share: ||theta_S||_1 / ||theta||_1. Reach: how hard the core can pull a spurious feature in, "
+        "against the limit below which no label weights, noise and radius bring it in "
+        "(linf: largest row l1 norm of cov_SC cov_CC^-1; l1, l2: largest |cov_SC|).[/dim]"
+    )
+
+
+def _facts(problem, norm: str, path, solution) -> dict[str, str]:
+    """Rows of the summary for one norm."""
+    import numpy as np
+
     from pyadvspur.theory import never_uses_spurious
 
-    table = Table(title=repr(problem), title_justify="left")
-    for heading in ("attack", "critical eps", "plateau ends", "spurious onset", "knots", "largest share", "at eps",
-                    "could it ever?"):  # fmt: skip
-        table.add_column(heading, justify="left" if heading == "attack" else "right")
-    for norm, (path, solution) in found.items():
-        peak = int(np.argmax(solution.spurious_share))
-        onset = path.spurious_onset
-        share = float(solution.spurious_share[peak])
-        uniform = never_uses_spurious(problem, norm)
-        table.add_row(
-            norm, f"{path.critical_eps:.6g}", f"{path.plateau_eps:.6g}" if path.plateau_eps else "none",
-            "never" if np.isinf(onset) else f"{onset:.6g}", str(len(path.knots)) if norm != "l2" else "smooth",
-            f"{share:.1%}", f"{solution.eps[peak]:.4g}" if share else "",
-            f"{'yes' if uniform.spurious else 'no'} ({uniform.left:.3g} vs {uniform.right:g})",
-        )  # fmt: skip
-    Console().print(table)
-    print("largest share: ||theta_S||_1 / ||theta||_1 over the grid. could it ever: some label weights, noise and radius")
-    print("make this attack use the spurious features of this covariance (linf: largest row l1 norm of cov_SC")
-    print("cov_CC^-1 above 1; l1, l2: cov_SC not 0).")
+    peak = int(np.argmax(solution.spurious_share))
+    share, onset, uniform = (
+        float(solution.spurious_share[peak]),
+        path.spurious_onset,
+        never_uses_spurious(problem, norm),
+    )
+    return {
+        "critical radius": f"{path.critical_eps:.6g}",
+        "noise-free plateau to": f"{path.plateau_eps:.6g}" if path.plateau_eps else "none",
+        "spurious weight from": "never" if np.isinf(onset) else f"{onset:.6g}",
+        "knots": "smooth" if norm == "l2" else str(len(path.knots)),
+        "largest spurious share": f"{share:.1%} at {solution.eps[peak]:.4g}" if share else "0",
+        "reach (limit)": f"{uniform.left:.4g} ({uniform.right:g})",
+    }

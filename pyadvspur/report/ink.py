@@ -29,7 +29,9 @@ _STYLE = {
 
 
 @contextmanager
-def sheet(path: Path, rows: int, columns: int, size: tuple[float, float], **grid) -> Iterator[tuple[Figure, list]]:
+def sheet(
+    path: Path, rows: int, columns: int, size: tuple[float, float], **grid
+) -> Iterator[tuple[Figure, list]]:
     """A figure with rows x columns axes, saved on leaving as `path`.png and `path`.svg (same bytes every time).
 
     size: inches. Yields the figure and its axes, row by row. No global state of matplotlib is touched.
@@ -50,7 +52,9 @@ def sheet(path: Path, rows: int, columns: int, size: tuple[float, float], **grid
         figure.savefig(path.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
 
 
-def mark(axes: Axes, x: float, text: str, *, high: float = 0.98, side: str = "right", colour: str = SOFT) -> None:
+def mark(
+    axes: Axes, x: float, text: str, *, high: float = 0.98, side: str = "right", colour: str = SOFT
+) -> None:
     """A thin vertical line at x with its name beside it."""
     axes.axvline(x, color=colour, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
     axes.annotate(

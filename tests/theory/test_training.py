@@ -30,12 +30,12 @@ def test_the_attack_is_inside_the_ball_and_unbeaten(norm):
 def test_training_finds_the_population_solution(norm, scale_spurious):
     """Statistical error is of order 1/sqrt(n); five standard errors of a least-squares fit bound it here."""
     problem = examples.paper_setting(rho=0.75, scale_spurious=scale_spurious)
-    n = 20_000
+    n = 4_000
     x, y = simulate(problem, n, seed=2)
     path = problem.path(norm)
     eps = 0.3 * path.critical_eps
     solution = path.at(eps)
-    trained = train(x, y, norm, eps, steps=1500)
+    trained = train(x, y, norm, eps, steps=1000)
     np.testing.assert_allclose(trained.theta, solution.theta, atol=5 / np.sqrt(n * 0.4375))
     risk = problem.adversarial_risk(trained.theta, eps, norm)
     assert solution.risk <= risk <= solution.risk * (1 + 25 * problem.dim / n)
