@@ -149,9 +149,9 @@ def _print_summary(problem, found) -> None:
     console = Console()
     console.print(table)
     console.print(
-        "[dim]From the critical radius on, the zero model is best. Spurious share: ||theta_S||_1 / ||theta||_1. Reach: how hard the core can pull a spurious feature in, "
-        "against the limit below which no label weights, noise and radius bring it in "
-        "(linf: largest row l1 norm of cov_SC cov_CC^-1; l1, l2: largest |cov_SC|).[/dim]"
+        "[dim]From the critical radius on, the zero model is best. Spurious share: ||theta_S||_1 / ||theta||_1. Reach: "
+        "how hard the core can pull a spurious feature in, against the limit below which no label weights, noise and "
+        "radius bring it in (linf: largest row l1 norm of cov_SC cov_CC^-1; l1, l2: largest |cov_SC|).[/dim]"
     )
 
 

@@ -11,8 +11,8 @@ from pyadvspur.theory.norms import NORMS, C
 from tests.theory.samples import random_problem, read_samples
 
 NOISE_FREE = pytest.mark.xfail(
-    reason="linf path without noise: features join at lambda ~ 1e-18 (rounding of r = 0 on a face that fits), so the "
-    "plateau ends too early and radii above it get theta* with a large gap and no fallback",
+    reason="linf path: where a face fits exactly, r is rounding and features join at lambda ~ 1e-17 of its largest: "
+    "false knots, onset 0, and without noise a plateau that ends too early with a large gap and no fallback",
 )
 
 
@@ -144,3 +144,14 @@ def test_uniform_version_is_attained():
         aligned = LinearProblem(problem.cov, np.r_[np.sign(row), 0], 0.5, [0, 1, 2])
         assert aligned.condition("linf", 1e-4).left == pytest.approx(uniform.left, rel=1e-9)
         assert aligned.uses_spurious("linf", 1e-4) == uniform.spurious
+
+
+@NOISE_FREE
+def test_onset_of_a_path_that_never_uses_spurious_features():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        problem = random_problem(rng, d=12, n_core=3)
+        quiet = problem.with_spurious_correlation(0.9 / max(1.0, never_uses_spurious(problem, "linf").left))
+        path = quiet.path("linf")
+        assert path.spurious_onset == np.inf
+        assert (path.knots > 1e-9 * path.critical_eps).all()
