@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))  # train.py, here and in the processes that are started
 
 
 @dataclass(frozen=True)
@@ -67,28 +68,32 @@ def _is_done(path: Path, job: Job, recipe: str) -> bool:
         return file.metadata() == _metadata(job, recipe)
 
 
-_data: dict = {}  # of this process: training images of a seed are composed once and shared by its networks
+def _compose(path: Path, config: dict, seed: int) -> None:
+    """Training images are composed once and shared by all networks of a seed."""
+    import torch
+    import train
+
+    if not path.is_file():
+        torch.save(train.training_images(config["training"], seed), path.with_suffix(".part"))
+        os.replace(path.with_suffix(".part"), path)
 
 
-def _train(job: Job, config: dict, folder: str) -> tuple[str, float]:
+def _train(job: Job, config: dict, folder: str, images: str) -> tuple[str, float]:
     import torch
     from safetensors.torch import save_file
 
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
-    sys.path.insert(0, str(HERE))
     import train
 
-    if job.seed not in _data:
-        _data.clear()
-        _data[job.seed] = train.training_images(config["training"], job.seed)
-    start = time.perf_counter()
-    network = train.train(job.arch, job.norm or None, job.eps, job.seed, config["training"], _data[job.seed])
+    data = torch.load(images, mmap=True, weights_only=True)
+    start = time.process_time()
+    network = train.train(job.arch, job.norm or None, job.eps, job.seed, config["training"], data)
     tensors = {key: value.contiguous() for key, value in network.state_dict().items()}
     part = Path(folder) / f"{job.name}.part"
     save_file(tensors, part, metadata=_metadata(job, config["sha256"]))
     os.replace(part, Path(folder) / f"{job.name}.safetensors")
-    return job.name, time.perf_counter() - start
+    return job.name, time.process_time() - start
 
 
 def write_manifest(folder: Path, jobs: list[Job], config: dict) -> None:
@@ -135,11 +140,13 @@ def main(arguments: list[str] | None = None) -> None:
     if open_jobs:
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         os.environ["OMP_NUM_THREADS"] = "1"
+        images = folder / f"images_{config['sha256'][:12]}.pt"
+        _compose(images, config, options.seed)
         with multiprocessing.get_context("spawn").Pool(options.jobs) as pool:
-            waiting = [pool.apply_async(_train, (job, config, str(folder))) for job in open_jobs]
+            waiting = [pool.apply_async(_train, (job, config, str(folder), str(images))) for job in open_jobs]
             for result in waiting:
                 name, seconds = result.get()
-                print(f"{time.strftime('%H:%M:%S')} {name} {seconds:.0f} s", flush=True)
+                print(f"{time.strftime('%H:%M:%S')} {name} {seconds:.0f} s of processor time", flush=True)
     if options.only:
         return
     write_manifest(folder, jobs, config)

@@ -52,12 +52,12 @@ def _start(x: torch.Tensor, ids: torch.Tensor, norm: str, eps: float, seed: int)
 
 
 def perturb(net: nn.Module, x, y, ids, norm: str, eps: float, steps: int, seed: int) -> torch.Tensor:
-    """PGD with a random start; the step is 1.5 eps / steps."""
+    """PGD with a random start; the step is min(1, 1.5 / steps) eps."""
     delta = (x + _start(x, ids, norm, eps, seed)).clamp(0, 1) - x
     for _ in range(steps):
         delta.requires_grad_(True)
         (gradient,) = torch.autograd.grad(cross_entropy(net(x + delta), y, reduction="sum"), delta)
-        delta = _into_ball(delta.detach() + 1.5 * eps / steps * _direction(gradient, norm), norm, eps)
+        delta = _into_ball(delta.detach() + min(1, 1.5 / steps) * eps * _direction(gradient, norm), norm, eps)
         delta = (x + delta).clamp(0, 1) - x
     return x + delta
 
@@ -77,8 +77,10 @@ def train(arch: str, norm: str | None, eps: float, seed: int, config: dict, data
         part = slice(start, start + batch)
         x, y = images[part].float().div(255).contiguous(memory_format=torch.channels_last), labels[part]
         if norm is not None:
-            radius = eps * min(1, step / (config["ramp"] * n_steps))
-            x = perturb(net, x, y, ids[part], norm, radius, config["attack_steps"], seed)
+            # Growing radii let a network find the digit before it has to give it up; one step is enough meanwhile.
+            grown = min(1.0, step / (config["ramp"] * n_steps))
+            steps = config["attack_steps"] if grown == 1 else 1
+            x = perturb(net, x, y, ids[part], norm, eps * grown, steps, seed)
         loss = cross_entropy(net(x), y)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()

@@ -169,15 +169,15 @@ def place_with(scenes: Scenes, probability: float) -> Scenes:
 
 
 def reframe(scenes: Scenes) -> Scenes:
-    """Other viewpoints and framings than any in training: turned by 20 to 40 degrees, sheared, smaller or larger,
+    """Other viewpoints and framings than any in training: turned by 12 to 28 degrees, sheared, smaller or larger,
     further from the middle."""
     u = scenes.draws
     turn, size = 2 * u[:, _ANGLE] - 1, 2 * u[:, _SCALE] - 1
     return replace(
         scenes,
-        angle=np.deg2rad(np.where(turn < 0, 20 * turn - 20, 20 * turn + 20)),
-        scale=np.where(size < 0, 0.85 + 0.15 * size, 1.15 + 0.1 * size),
-        shift=10 * u[:, [_SHIFT_Y, _SHIFT_X]] - 5,
+        angle=np.deg2rad(np.where(turn < 0, 16 * turn - 12, 16 * turn + 12)),
+        scale=np.where(size < 0, 0.9 + 0.15 * size, 1.1 + 0.1 * size),
+        shift=8 * u[:, [_SHIFT_Y, _SHIFT_X]] - 4,
         shear=0.4 * u[:, _SHEAR] - 0.2,
     )
 

@@ -17,7 +17,7 @@ STD = (0.2, 0.2, 0.2)
 
 def _conv(n_in: int, n_out: int, stride: int, kernel: int = 3, norm: bool = True) -> nn.Sequential:
     conv = nn.Conv2d(n_in, n_out, kernel, stride, kernel // 2, bias=not norm)
-    return nn.Sequential(conv, nn.BatchNorm2d(n_out)) if norm else nn.Sequential(conv)
+    return nn.Sequential(conv, nn.BatchNorm2d(n_out, momentum=0.02)) if norm else nn.Sequential(conv)
 
 
 class _Normalised(nn.Module):
