@@ -41,7 +41,7 @@ _PLACE_AGREEMENT = 0.7
 _L2_LEVELS = (3.0, 6.0, 9.0)
 _STD_LEVELS = (0.1, 0.2)
 _MATERIAL = "5ba06edb364b3eaf918dabba4018925a157616dc6a9519ffc7a3f78ac00e2479"
-_IMAGES = "756a5eae459ee1149987c64c55cfeed56d93b614d7352ee6c48a020bc5846e87"
+_IMAGES = "bb0c15898cc196da4cae93efb6d70f8079363a0b605a77d0245570db7bd9d102"
 
 _Scenes = scenes.Scenes
 _SOURCES: dict[str, Callable[[_Scenes], _Scenes]] = {
