@@ -23,5 +23,6 @@ void bind_device(py::module_& m);
 void bind_random(py::module_& m);
 void bind_blas(py::module_& m);
 void bind_theory(py::module_& m);
+void bind_render(py::module_& m);
 
 }  // namespace advspur::bindings

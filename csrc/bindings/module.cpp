@@ -8,4 +8,5 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   bind_random(m);
   bind_blas(m);
   bind_theory(m);
+  bind_render(m);
 }

@@ -65,10 +65,15 @@ ADVSPUR_HD void cos_sin_turn(float v, float* cosine, float* sine) {
   *sine = (quadrant & 2) ? -sin_abs : sin_abs;
 }
 
+// Radius of Box-Muller from one word. u lies in (0, 1]: its logarithm is finite.
+ADVSPUR_HD float box_muller_radius(uint32_t bits) {
+  const float u = static_cast<float>((bits >> 8) + 1u) * 0x1p-24f;
+  return sqrtf(-2.0f * log_positive(u));
+}
+
 // Two independent standard normals from two words.
 ADVSPUR_HD void box_muller(uint32_t a, uint32_t b, float* first, float* second) {
-  const float u = static_cast<float>((a >> 8) + 1u) * 0x1p-24f;  // (0, 1]: its logarithm is finite
-  const float radius = sqrtf(-2.0f * log_positive(u));
+  const float radius = box_muller_radius(a);
   float c, s;
   cos_sin_turn(to_uniform(b), &c, &s);
   *first = radius * c;

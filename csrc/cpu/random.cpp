@@ -1,62 +1,46 @@
 #include "advspur/random.h"
 
-#include "core/macros.h"
-#include "core/normal.h"
+#include <cstring>
+
 #include "core/philox.h"
+#include "cpu/random_tile.h"
 
 namespace advspur::cpu {
 namespace {
 
-constexpr int64_t kBlocks = 64;  // blocks drawn together: 1 KiB of lanes, wide enough for any vector unit
+constexpr int64_t kTile = 4 * kTileBlocks;
 
-template <Draw kind, class T>
-ADVSPUR_HD void write_sample(T* out, int64_t n, uint64_t seed, uint64_t id, uint32_t stream) {
-  T tile[4 * kBlocks];
-  for (int64_t start = 0; start < n; start += 4 * kBlocks) {
-    const uint32_t first = static_cast<uint32_t>(start / 4);
-    for (uint32_t b = 0; b < kBlocks; ++b) {
-      if constexpr (kind == Draw::kNormal) {
-        draw_normals(seed, id, stream, first + b, tile + 4 * b);
-      } else {
-        const Philox4 p = draw_block(seed, id, stream, first + b);
-        for (int lane = 0; lane < 4; ++lane) {
-          if constexpr (kind == Draw::kUniform) {
-            tile[4 * b + lane] = to_uniform(p.lane[lane]);
-          } else {
-            tile[4 * b + lane] = static_cast<T>(p.lane[lane]);
-          }
-        }
-      }
+void draw_tile(Draw kind, char* out, int64_t start, int64_t count, uint64_t seed, uint64_t id,
+               uint32_t stream) {
+  alignas(64) float values[kTile];
+  alignas(64) uint32_t bits[kTile];
+  const uint32_t first = static_cast<uint32_t>(start / 4);
+  const int n_blocks = static_cast<int>((count + 3) / 4);
+  if (kind == Draw::kNormal) {
+    normal_tile(values, seed, id, stream, first, n_blocks);
+    memcpy(out, values, 4 * count);
+  } else {
+    bits_tile(bits, seed, id, stream, first, n_blocks);
+    if (kind == Draw::kBits) {
+      memcpy(out, bits, 4 * count);
+    } else {
+      for (int64_t i = 0; i < count; ++i) values[i] = to_uniform(bits[i]);
+      memcpy(out, values, 4 * count);
     }
-    const int64_t count = n - start < 4 * kBlocks ? n - start : 4 * kBlocks;
-    for (int64_t i = 0; i < count; ++i) out[start + i] = tile[i];
   }
-}
-
-ADVSPUR_CLONES void sample_bits(int32_t* out, int64_t n, uint64_t seed, uint64_t id, uint32_t stream) {
-  write_sample<Draw::kBits>(out, n, seed, id, stream);
-}
-ADVSPUR_CLONES void sample_uniform(float* out, int64_t n, uint64_t seed, uint64_t id, uint32_t stream) {
-  write_sample<Draw::kUniform>(out, n, seed, id, stream);
-}
-ADVSPUR_CLONES void sample_normal(float* out, int64_t n, uint64_t seed, uint64_t id, uint32_t stream) {
-  write_sample<Draw::kNormal>(out, n, seed, id, stream);
 }
 
 }  // namespace
 
 void draw(Draw kind, void* out, const int64_t* ids, int64_t n_samples, int64_t n, uint64_t seed,
           uint32_t stream, int threads) {
+  const int64_t tiles = (n + kTile - 1) / kTile;
 #pragma omp parallel for num_threads(threads) schedule(static)
-  for (int64_t i = 0; i < n_samples; ++i) {
-    const uint64_t id = static_cast<uint64_t>(ids[i]);
-    if (kind == Draw::kBits) {
-      sample_bits(static_cast<int32_t*>(out) + i * n, n, seed, id, stream);
-    } else if (kind == Draw::kUniform) {
-      sample_uniform(static_cast<float*>(out) + i * n, n, seed, id, stream);
-    } else {
-      sample_normal(static_cast<float*>(out) + i * n, n, seed, id, stream);
-    }
+  for (int64_t unit = 0; unit < n_samples * tiles; ++unit) {
+    const int64_t sample = unit / tiles, start = unit % tiles * kTile;
+    const int64_t count = n - start < kTile ? n - start : kTile;
+    draw_tile(kind, static_cast<char*>(out) + 4 * (sample * n + start), start, count, seed,
+              static_cast<uint64_t>(ids[sample]), stream);
   }
 }
 

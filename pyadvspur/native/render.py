@@ -1,38 +1,84 @@
-"""All variants of a batch in one pass. The public door is `masking.render`, which checks what it passes here."""
+"""All variants of a batch in one pass. The public door is `masking.render`, which checks what comes here."""
 
 from __future__ import annotations
 
 import torch
 
-from pyadvspur.native.ops import register
+from pyadvspur.native.core import core, has_cuda
+from pyadvspur.native.ops import cuda_stream, register, threads
 from pyadvspur.reference import render as reference
 
+MAX_VARIANTS: int = core.max_variants
+_PART: int = core.render_part
+_TYPES = {torch.float32: 0, torch.bfloat16: 1, torch.float16: 2}
 _SCHEMA = (
-    "render(Tensor(a!) out, Tensor(b!) empty, Tensor(c!) scratch, Tensor images, Tensor? masks, Tensor? partners, "
-    "Tensor ids, int[] kinds, int[] regions, float[] amounts, int seed, int stream, float[] mean, float[] scale) -> ()"
+    "render(Tensor(a!) out, Tensor(b!) empty, Tensor(c!) scratch, Tensor images, Tensor? masks, "
+    "Tensor? partners, Tensor ids, int[] kinds, int[] regions, float[] amounts, int seed, int stream, "
+    "float[] mean, float[] scale) -> ()"
 )
-PART = 4096  # pixels whose squared noise is summed as one; must equal kPart in csrc/core/render.h
 
 
-def _render_reference(
+def _strides(images: torch.Tensor) -> list[int]:
+    """Strides of batch, channel, row and column."""
+    b, *rest = images.stride()
+    return [b, rest[2], *rest[:2]] if images.dtype == torch.uint8 else [b, *rest]
+
+
+def _arguments(
     out, empty, scratch, images, masks, partners, ids, kinds, regions, amounts, seed, stream, mean, scale
 ):
-    rows, nothing = reference.render(
-        images, masks, partners, ids, kinds, regions, amounts, seed, stream, mean, scale, out.dtype
-    )
+    byte = torch.uint8
+    return {
+        "sizes": (out.shape[1], out.shape[3], out.shape[4]),
+        "images": images.data_ptr(),
+        "image_bytes": images.dtype == byte,
+        "image_strides": _strides(images),
+        "partners": 0 if partners is None else partners.data_ptr(),
+        "partner_strides": [] if partners is None else _strides(partners),
+        "masks": 0 if masks is None else masks.data_ptr(),
+        "mask_bytes": masks is not None and masks.dtype == byte,
+        "mask_strides": [] if masks is None else masks.stride(),
+        "ids": ids.data_ptr(),
+        "kinds": kinds,
+        "regions": regions,
+        "amounts": amounts,
+        "seed": seed % 2**64,
+        "stream": stream,
+        "mean": mean or (0.0, 0.0, 0.0),
+        "scale": scale or (1.0, 1.0, 1.0),
+        "out": out.data_ptr(),
+        "out_type": _TYPES[out.dtype],
+        "channels_last": not out.is_contiguous(),
+        "empty": empty.data_ptr(),
+        "scratch": scratch.data_ptr(),
+    }
+
+
+def _render_cpu(*args):
+    core.render_cpu(**_arguments(*args), threads=threads())
+
+
+def _render_cuda(*args):
+    if not has_cuda:
+        _render_reference(*args)
+        return
+    with torch.cuda.device(args[0].device):
+        core.render_cuda(**_arguments(*args), cuda_stream=cuda_stream(args[0].device))
+
+
+def _render_reference(out, empty, scratch, *inputs):
+    rows, nothing = reference.render(*inputs, out.dtype)
     out.copy_(rows)
     empty.copy_(nothing)
 
 
-def _render_fake(
-    out, empty, scratch, images, masks, partners, ids, kinds, regions, amounts, seed, stream, mean, scale
-):
+def _render_fake(out, empty, scratch, images, masks, partners, ids, kinds, regions, amounts, *rest):
     torch._check(out.dim() == 5 and out.shape[0] == len(kinds) == len(regions) == len(amounts))
     torch._check(out.shape[1] == images.shape[0] == ids.shape[0])
     torch._check(empty.shape == out.shape[:2])
 
 
-_render = register(_SCHEMA, cpu=_render_reference, cuda=_render_reference, fake=_render_fake)
+_render = register(_SCHEMA, cpu=_render_cpu, cuda=_render_cuda, fake=_render_fake)
 
 
 def render(
@@ -53,9 +99,9 @@ def render(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Allocate and render: ((V,B,3,H,W), empty bool (V,B)).
 
-    images and partners: uint8 (B,H,W,3) or float32 (B,3,H,W), any strides. masks: uint8 or float32 (B,H,W).
-    kinds, regions, amounts: one entry a variant, numbered as in `reference.render`. mean and scale: three numbers
-    each, or empty; y = (x - mean) * scale.
+    images and partners: uint8 (B,H,W,3) or float32 (B,3,H,W), any strides. masks: uint8 or float32 (B,H,W). kinds,
+    regions, amounts: one entry a variant, numbered as in `reference.render`, MAX_VARIANTS at most. mean and scale:
+    three numbers each, or empty; y = (x - mean) * scale.
     """
     b, h, w = (images.shape[i] for i in ((0, 1, 2) if images.dtype == torch.uint8 else (0, 2, 3)))
     device = images.device
@@ -64,7 +110,7 @@ def render(
     else:
         out = torch.empty(len(kinds), b, 3, h, w, dtype=dtype, device=device)
     empty = torch.zeros(len(kinds), b, dtype=torch.bool, device=device)
-    parts = -(-h * w // PART) if reference.NOISE_L2 in kinds else 0
+    parts = -(-h * w // _PART) if reference.NOISE_L2 in kinds else 0
     scratch = torch.empty(b, parts, 3, dtype=torch.float64, device=device)
     if b:
         _render(
