@@ -20,6 +20,7 @@ T* pointer(Address address) {
 using ReleaseGil = py::call_guard<py::gil_scoped_release>;
 
 void bind_device(py::module_& m);
+void bind_memory(py::module_& m);
 void bind_random(py::module_& m);
 void bind_blas(py::module_& m);
 void bind_theory(py::module_& m);

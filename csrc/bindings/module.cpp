@@ -5,6 +5,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   m.doc() = "Compiled kernels of pyadvspur. Use them through pyadvspur.native, which checks what it passes.";
   m.attr("__version__") = ADVSPUR_VERSION;
   bind_device(m);
+  bind_memory(m);
   bind_random(m);
   bind_blas(m);
   bind_theory(m);

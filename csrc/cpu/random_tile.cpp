@@ -126,14 +126,37 @@ Words choose_words() {
 
 const Words words = choose_words();
 
-// Radius and angle in two loops: the chain of the logarithm is long, and a short body lets the processor
-// overlap more of them.
-ADVSPUR_CLONES void transform(float* out, const uint32_t* even, const uint32_t* odd, int n) {
-  float radius[2 * kTileBlocks];
-  for (int i = 0; i < n; ++i) radius[i] = box_muller_radius(even[i]);
+constexpr int kPairs = 2 * kTileBlocks;
+
+// The stages of core/normal.h, each over the whole tile.
+ADVSPUR_CLONES void find_radius(float* __restrict radius, const uint32_t* __restrict words, int n) {
+  alignas(64) float e[kPairs], f[kPairs];
+  for (int i = 0; i < n; ++i) {
+    const LogSplit u = log_split(radius_uniform(words[i]));
+    e[i] = u.e;
+    f[i] = u.f;
+  }
+  for (int i = 0; i < n; ++i) radius[i] = log_polynomial_head(f[i]);
+  for (int i = 0; i < n; ++i) radius[i] = log_polynomial_tail(radius[i], f[i]);
+  for (int i = 0; i < n; ++i) radius[i] = radius_of_log(log_join(e[i], f[i], radius[i]));
+}
+
+ADVSPUR_CLONES void turn(float* __restrict out, const float* __restrict radius,
+                         const uint32_t* __restrict words, int n) {
+  alignas(64) float angle[kPairs], sine[kPairs], cosine[kPairs];
+  alignas(64) int32_t quadrant[kPairs];
+  for (int i = 0; i < n; ++i) {
+    const TurnSplit t = turn_split(to_uniform(words[i]));
+    quadrant[i] = t.quadrant;
+    angle[i] = t.a;
+  }
+  for (int i = 0; i < n; ++i) {
+    sine[i] = small_sine(angle[i]);
+    cosine[i] = small_cosine(angle[i]);
+  }
   for (int i = 0; i < n; ++i) {
     float c, s;
-    cos_sin_turn(to_uniform(odd[i]), &c, &s);
+    turn_join(quadrant[i], sine[i], cosine[i], &c, &s);
     out[2 * i] = radius[i] * c;
     out[2 * i + 1] = radius[i] * s;
   }
@@ -146,7 +169,7 @@ int whole_groups(int n_blocks) {
 }  // namespace
 
 void bits_tile(uint32_t* out, uint64_t seed, uint64_t id, uint32_t stream, uint32_t first, int n_blocks) {
-  alignas(64) uint32_t even[2 * kTileBlocks], odd[2 * kTileBlocks];
+  alignas(64) uint32_t even[kPairs], odd[kPairs];
   const int n = whole_groups(n_blocks);
   words(even, odd, seed, id, stream, first, n);
   for (int i = 0; i < 2 * n; ++i) {
@@ -156,10 +179,12 @@ void bits_tile(uint32_t* out, uint64_t seed, uint64_t id, uint32_t stream, uint3
 }
 
 void normal_tile(float* out, uint64_t seed, uint64_t id, uint32_t stream, uint32_t first, int n_blocks) {
-  alignas(64) uint32_t even[2 * kTileBlocks], odd[2 * kTileBlocks];
+  alignas(64) uint32_t even[kPairs], odd[kPairs];
   const int n = whole_groups(n_blocks);
+  alignas(64) float radius[kPairs];
   words(even, odd, seed, id, stream, first, n);
-  transform(out, even, odd, 2 * n);
+  find_radius(radius, even, 2 * n);
+  turn(out, radius, odd, 2 * n);
 }
 
 }  // namespace advspur::cpu

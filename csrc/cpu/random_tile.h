@@ -5,7 +5,7 @@
 
 namespace advspur::cpu {
 
-constexpr int kTileBlocks = 256;  // blocks in one tile at most: 1,024 elements
+constexpr int kTileBlocks = 128;  // blocks in one tile at most: 512 elements
 
 // Elements 4*first .. 4*(first+n_blocks)-1 of a sample's stream. n_blocks <= kTileBlocks. out needs room for
 // n_blocks rounded up to a multiple of kBlockGroup, times 4: whole vectors are written.

@@ -125,14 +125,12 @@ struct Renderer {
   }
 
   // Noise is numbered in C order of (3, H, W); a tile may start inside a block of four.
-  void draw_noise(Workspace& s, int64_t sample, int64_t start, int n) const {
+  void draw_noise(Workspace& s, int c, int64_t sample, int64_t start, int n) const {
     const uint64_t id = static_cast<uint64_t>(job.ids[sample]);
-    for (int c = 0; c < 3; ++c) {
-      const int64_t element = c * pixels + start;
-      const int offset = static_cast<int>(element % 4);
-      normal_tile(s.z[c], job.seed, id, job.stream, static_cast<uint32_t>(element / 4), (offset + n + 3) / 4);
-      s.noise[c] = s.z[c] + offset;
-    }
+    const int64_t element = c * pixels + start;
+    const int offset = static_cast<int>(element % 4);
+    normal_tile(s.z[c], job.seed, id, job.stream, static_cast<uint32_t>(element / 4), (offset + n + 3) / 4);
+    s.noise[c] = s.z[c] + offset;
   }
 
   void sum_part(Workspace& s, int64_t sample, int64_t part) const {
@@ -141,10 +139,12 @@ struct Renderer {
     for (int64_t start = part * kRenderPart; start < stop; start += kTilePixels) {
       const int n = static_cast<int>(std::min<int64_t>(kTilePixels, stop - start));
       load_regions(s, sample, start, n);
-      draw_noise(s, sample, start, n);
       const float* m = needs.masks ? s.m : s.zeros;
       const float* rest = needs.masks ? s.rest : s.zeros;
-      for (int c = 0; c < 3; ++c) add_squares(sums, m, rest, s.noise[c], n);
+      for (int c = 0; c < 3; ++c) {
+        draw_noise(s, c, sample, start, n);
+        add_squares(sums, m, rest, s.noise[c], n);
+      }
     }
     std::copy(sums, sums + 3, job.scratch + (sample * parts + part) * 3);
   }
@@ -201,23 +201,28 @@ struct Renderer {
     load_image(s.x, job.images, sample, job.width, start, n);
     if (job.partners.data) load_image(s.partner, job.partners, sample, job.width, start, n);
     load_regions(s, sample, start, n);
-    if (needs.noise) draw_noise(s, sample, start, n);
-    for (int v = 0; v < job.variants.count; ++v) {
-      const int64_t image = v * job.n_samples + sample;
-      for (int c = 0; c < 3; ++c) {
-        float* y = s.y + c * kTilePixels;
-        make_row(s, y, v, c, amount[v], n);
-        if (job.channels_last) continue;
-        const void* row = y;
+    if (job.channels_last) {
+      if (needs.noise) {
+        for (int c = 0; c < 3; ++c) draw_noise(s, c, sample, start, n);
+      }
+      for (int v = 0; v < job.variants.count; ++v) {
+        for (int c = 0; c < 3; ++c) make_row(s, s.y + c * kTilePixels, v, c, amount[v], n);
+        cast_interleaved(s.out, s.y, job.out_type, n);
+        write(((v * job.n_samples + sample) * pixels + start) * 3, s.out, 3 * n);
+      }
+      return;
+    }
+    // Channel by channel, so that short bursts of stores drain while the next noise is drawn.
+    for (int c = 0; c < 3; ++c) {
+      if (needs.noise) draw_noise(s, c, sample, start, n);
+      for (int v = 0; v < job.variants.count; ++v) {
+        const void* row = s.y;
+        make_row(s, s.y, v, c, amount[v], n);
         if (job.out_type != OutType::kFloat32) {
-          cast_row(s.out, y, job.out_type, n);
+          cast_row(s.out, s.y, job.out_type, n);
           row = s.out;
         }
-        write((image * 3 + c) * pixels + start, row, n);
-      }
-      if (job.channels_last) {
-        cast_interleaved(s.out, s.y, job.out_type, n);
-        write((image * pixels + start) * 3, s.out, 3 * n);
+        write(((v * job.n_samples + sample) * 3 + c) * pixels + start, row, n);
       }
     }
   }

@@ -7,7 +7,7 @@
 
 namespace advspur::cpu {
 
-constexpr int kTilePixels = 512;
+constexpr int kTilePixels = 256;
 
 // Affine step after the clamp: (y - mean) * scale.
 struct Affine {

@@ -29,6 +29,7 @@ def render(
     dtype: torch.dtype = torch.float32,
     channels_last: bool = False,
     partners: torch.Tensor | None = None,
+    out: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Every variant of a batch, in one pass and without storing noise.
 
@@ -36,7 +37,8 @@ def render(
     foreground, or floating in [0, 1] with 1 = foreground; None if every variant is 'everywhere'. partners: like
     images, needed by swap. ids: int64 (B,), the samples' identities (default 0..B-1): noise depends on (seed, id,
     trial, pixel) alone, and all noise variants of a trial share it. mean, std: three numbers each, in [0,1] pixel
-    units; the result is (x - mean) * (1 / std). dtype: float32, bfloat16 or float16.
+    units; the result is (x - mean) * (1 / std). dtype: float32, bfloat16 or float16. out: an earlier result to
+    write into, of the same shape, type and layout.
 
     Returns (V,B,3,H,W) on the images' device; with channels_last, each (B,3,H,W) slice is in that memory format.
     With x the image, m the mask, w = m, 1-m or 1 by region, and Z standard normal:
@@ -52,7 +54,7 @@ def render(
     """
     return render_counted(
         images, masks, variants, ids=ids, seed=seed, trial=trial, mean=mean, std=std, dtype=dtype,
-        channels_last=channels_last, partners=partners,
+        channels_last=channels_last, partners=partners, out=out,
     )[0]  # fmt: skip
 
 
@@ -69,6 +71,7 @@ def render_counted(
     dtype: torch.dtype = torch.float32,
     channels_last: bool = False,
     partners: torch.Tensor | None = None,
+    out: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """`render`, and bool (V,B): l2 noise on an empty region, where the clean image was given instead."""
     variants = variants if isinstance(variants, Variants) else Variants(variants)
@@ -86,13 +89,21 @@ def render_counted(
             raise bad(_WHERE, "partners", got, takes)
     else:
         partners = None
+    if len(variants) > native.MAX_VARIANTS:
+        raise bad(_WHERE, "variants", len(variants), f"at most {native.MAX_VARIANTS} at a time")
+    if out is None:
+        out = native.allocate(
+            len(variants), *shape, dtype=dtype, channels_last=channels_last, device=images.device
+        )
+    else:
+        _check_out(out, (len(variants), shape[0], 3, *shape[1:]), dtype, images.device, channels_last)
     kinds, regions, amounts = _table(variants)
     mean_list, scale_list = _normalisation(mean, std)
-    return native.render(
-        images, masks, partners, _check_ids(ids, shape[0], images.device), kinds, regions, amounts,
-        seed=seed, stream=streams.stream(streams.NOISE, trial), mean=mean_list, scale=scale_list, dtype=dtype,
-        channels_last=channels_last,
+    empty = native.render(
+        out, images, masks, partners, _check_ids(ids, shape[0], images.device), kinds, regions, amounts,
+        seed=seed, stream=streams.stream(streams.NOISE, trial), mean=mean_list, scale=scale_list,
     )  # fmt: skip
+    return out, empty
 
 
 def _table(variants: Variants) -> tuple[list[int], list[int], list[float]]:
@@ -165,6 +176,24 @@ def _check_ids(ids: torch.Tensor | None, b: int, device: torch.device) -> torch.
         got = f"{ids.dtype} {tuple(ids.shape)}" if isinstance(ids, torch.Tensor) else type(ids).__name__
         raise bad(_WHERE, "ids", got, f"an int64 tensor of shape ({b},)")
     return ids.to(device).contiguous()
+
+
+def _check_out(
+    out: torch.Tensor, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device, channels_last: bool
+) -> None:
+    if (
+        not isinstance(out, torch.Tensor)
+        or tuple(out.shape) != shape
+        or out.dtype != dtype
+        or out.device != device
+    ):
+        got = (
+            f"{out.dtype} {tuple(out.shape)} on {out.device}" if isinstance(out, torch.Tensor) else type(out)
+        )
+        raise bad(_WHERE, "out", got, f"{dtype} {shape} on {device}")
+    if not (out.permute(0, 1, 3, 4, 2) if channels_last else out).is_contiguous():
+        layout = "(V,B,H,W,3)" if channels_last else "(V,B,3,H,W)"
+        raise bad(_WHERE, "out", f"strides {out.stride()}", f"a tensor that lies in memory as {layout}")
 
 
 def _normalisation(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from pyadvspur.native.core import core, has_cuda
+from pyadvspur.native.memory import empty as empty_tensor
 from pyadvspur.native.ops import cuda_stream, register, threads
 from pyadvspur.reference import render as reference
 
@@ -81,7 +82,17 @@ def _render_fake(out, empty, scratch, images, masks, partners, ids, kinds, regio
 _render = register(_SCHEMA, cpu=_render_cpu, cuda=_render_cuda, fake=_render_fake)
 
 
+def allocate(
+    v: int, b: int, h: int, w: int, *, dtype: torch.dtype, channels_last: bool, device: torch.device
+) -> torch.Tensor:
+    """An uninitialised (V,B,3,H,W) for `render`."""
+    if channels_last:
+        return empty_tensor(v, b, h, w, 3, dtype=dtype, device=device).permute(0, 1, 4, 2, 3)
+    return empty_tensor(v, b, 3, h, w, dtype=dtype, device=device)
+
+
 def render(
+    out: torch.Tensor,
     images: torch.Tensor,
     masks: torch.Tensor | None,
     partners: torch.Tensor | None,
@@ -94,27 +105,20 @@ def render(
     stream: int,
     mean: list[float],
     scale: list[float],
-    dtype: torch.dtype,
-    channels_last: bool,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Allocate and render: ((V,B,3,H,W), empty bool (V,B)).
+) -> torch.Tensor:
+    """Render into `out`, made by `allocate`. Returns bool (V,B): l2 noise met an empty region.
 
     images and partners: uint8 (B,H,W,3) or float32 (B,3,H,W), any strides. masks: uint8 or float32 (B,H,W). kinds,
     regions, amounts: one entry a variant, numbered as in `reference.render`, MAX_VARIANTS at most. mean and scale:
     three numbers each, or empty; y = (x - mean) * scale.
     """
-    b, h, w = (images.shape[i] for i in ((0, 1, 2) if images.dtype == torch.uint8 else (0, 2, 3)))
-    device = images.device
-    if channels_last:
-        out = torch.empty(len(kinds), b, h, w, 3, dtype=dtype, device=device).permute(0, 1, 4, 2, 3)
-    else:
-        out = torch.empty(len(kinds), b, 3, h, w, dtype=dtype, device=device)
-    empty = torch.zeros(len(kinds), b, dtype=torch.bool, device=device)
+    v, b, _, h, w = out.shape
+    empty = torch.zeros(v, b, dtype=torch.bool, device=out.device)
     parts = -(-h * w // _PART) if reference.NOISE_L2 in kinds else 0
-    scratch = torch.empty(b, parts, 3, dtype=torch.float64, device=device)
+    scratch = torch.empty(b, parts, 3, dtype=torch.float64, device=out.device)
     if b:
         _render(
             out, empty, scratch, images, masks, partners, ids, kinds, regions, amounts,
             (seed + 2**63) % 2**64 - 2**63, stream, mean, scale,
         )  # fmt: skip
-    return out, empty
+    return empty

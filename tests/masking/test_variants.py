@@ -32,9 +32,12 @@ def test_parse_takes_fractions_and_spaces():
 
 @pytest.mark.parametrize(
     "name",
-    ["", "blur", "noise", "noise(foreground)", "noise(0.5)", "noise(sky,std=1)", "noise(foreground,std=-1)", "fill(background)",
-     "noise(foreground,std=1,l2=2)", "noise(foreground,std=nan)", "noise(foreground,l2=inf)", "fill(background,2)", "clean(foreground)",
-     "noise(foreground,std=1,std=2)", "fill(background,std=1)", "noise(foreground,std=1/0)", "swap(everywhere)", "clean)"],
+    [
+        "", "blur", "noise", "noise(foreground)", "noise(0.5)", "noise(sky,std=1)", "noise(foreground,std=-1)",
+        "noise(foreground,std=1,l2=2)", "noise(foreground,std=nan)", "noise(foreground,l2=inf)", "fill(background)",
+        "noise(foreground,std=1,std=2)", "noise(foreground,std=1/0)", "fill(background,2)", "fill(background,std=1)",
+        "clean(foreground)", "swap(everywhere)", "clean)",
+    ],
 )  # fmt: skip
 def test_parse_refuses(name):
     with pytest.raises(AdvSpurError, match="masking"):
@@ -43,8 +46,14 @@ def test_parse_refuses(name):
 
 @pytest.mark.parametrize(
     "make",
-    [lambda: masking.noise("foreground", std=True), lambda: masking.noise("foreground"), lambda: masking.fill("background", "0.5"),
-     lambda: masking.Variants([]), lambda: masking.Variants([1]), lambda: masking.Variant("noise", "foreground", std=1.0, value=0.5)],
+    [
+        lambda: masking.noise("foreground", std=True),
+        lambda: masking.noise("foreground"),
+        lambda: masking.fill("background", "0.5"),
+        lambda: masking.Variants([]),
+        lambda: masking.Variants([1]),
+        lambda: masking.Variant("noise", "foreground", std=1.0, value=0.5),
+    ],
 )  # fmt: skip
 def test_constructors_refuse(make):
     with pytest.raises(AdvSpurError):
