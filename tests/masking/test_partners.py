@@ -56,7 +56,7 @@ def test_own_background_only_without_a_choice():
 @pytest.mark.parametrize(
     "arguments",
     [{"pool": POOL[:0]}, {"pool": torch.tensor([1, 1])}, {"relation": "foe"}, {"relation": "same"},
-     {"pool": POOL.float()}, {"relation": "other", "groups": torch.zeros(2).long(), "pool_groups": torch.zeros(40).long()}],
+     {"pool": POOL.float()}, {"relation": "other", "groups": POOL[:2], "pool_groups": POOL * 0 + 100}],
 )  # fmt: skip
 def test_bad_input_is_refused(arguments):
     with pytest.raises(AdvSpurError, match="choose_partners"):
