@@ -98,15 +98,19 @@ Verdict certify(Attack attack, const Gaussian& problem, double eps, const double
                 const double* pull) {
   Verdict out;
   out.norm = dual_norm(attack, problem.d, theta);
-  out.spread2 = problem.noise_variance + std::max(0.0, dense::dot(problem.d, error, pull));
-  const double s = std::sqrt(out.spread2), n = out.norm;
+  const double explained = std::max(0.0, dense::dot(problem.d, error, pull));
+  out.spread2 = problem.noise_variance + explained;
+  const double s = std::sqrt(out.spread2), n = out.norm, sigma = std::sqrt(problem.noise_variance);
   out.risk = risk(eps, s, n);
   out.multiplier = multiplier(eps, s, n);
   if (s > 0) {
     // v / (1 + c eps N / s) = pull + lambda g
     const double lean = 1 + kC * eps * n / s;
     const double length = lean * defect(attack, problem.d, theta, n, pull, out.multiplier);
-    out.gap = 2 * length * (n + std::sqrt(out.risk) / eps);
+    // a better N' has sigma^2 + 2 c sigma eps N' + (eps N')^2 <= risk: sharper than eps N' <= sqrt(risk)
+    const double excess = explained + eps * n * (2 * kC * s + eps * n);
+    const double better = excess / (std::sqrt(kC * kC * sigma * sigma + excess) + kC * sigma);
+    out.gap = 2 * length * (n + better / eps);
   } else {
     out.gap = out.risk;  // s = 0 off the plateau's own answer: nothing better is known
   }

@@ -33,8 +33,13 @@ double LassoPath::gain(int64_t j) const {
   const double g = 1 + sign_[j] * moving_[j];
   return g > 1e-13 * (1 + std::abs(moving_[j])) ? g : 0.0;
 }
+void LassoPath::weigh_rounding() {
+  moving_scale_ = 0;
+  for (const int32_t i : members_)
+    moving_scale_ = std::max(moving_scale_, deviation_[i] * std::abs(moving_[i]));
+}
 double LassoPath::amount(int64_t j) const {
-  return sign_[j] * moving_[j];
+  return deviation_[j] * std::abs(moving_[j]) > 1e-13 * moving_scale_ ? sign_[j] * moving_[j] : 0.0;
 }
 
 void LassoPath::move(int64_t j) {
@@ -49,11 +54,15 @@ void LassoPath::move_back(int64_t j) {
 void LassoPath::advance() {
   // who is at the event: members without weight leave, then all whose correlation is +-lambda compete
   leaving_.clear();
+  double scale = 0;
   for (const int32_t i : members_) {
-    const double weight = fixed_[i] - lambda_ * moving_[i];
-    if (i == event_ || std::abs(weight) <= kTied * (std::abs(fixed_[i]) + lambda_ * std::abs(moving_[i]))) {
+    scale = std::max(scale, deviation_[i] * (std::abs(fixed_[i]) + lambda_ * std::abs(moving_[i])));
+  }
+  for (const int32_t i : members_) {
+    const double weight = std::abs(fixed_[i] - lambda_ * moving_[i]);
+    const double size = std::abs(fixed_[i]) + lambda_ * std::abs(moving_[i]);
+    if (i == event_ || weight <= kTied * size || deviation_[i] * weight <= 1e-14 * scale)
       leaving_.push_back(i);
-    }
   }
   for (const int64_t i : leaving_) {
     tableau_.column(i, column_.data());
@@ -69,40 +78,50 @@ void LassoPath::advance() {
   }
   resolve_ties(false);
 
+  // does this face fit all there is to fit? Then u and r are known without their rounding errors
+  double unexplained = 0, outside = 0, largest = 0, total = 0;
+  for (int64_t j = 0; j < p_.d; ++j) {
+    if (in_[j]) {
+      largest = std::max(largest, deviation_[j] * std::abs(fixed_[j]));
+      total += deviation_[j] * std::abs(fixed_[j]);
+    } else {
+      unexplained += p_.theta[j] * fixed_[j];
+      outside += deviation_[j] * std::abs(p_.theta[j]);
+    }
+  }
+  const bool fits = !(unexplained > noise(outside, total));
+
   Face face;
+  face.kappa = p_.noise_variance + (fits ? 0.0 : unexplained);
   const auto first = static_cast<int64_t>(pool_index_.size());
   double next = 0;
   event_ = -1;
   for (const int32_t i : members_) {
-    const double u = fixed_[i], v = moving_[i];
+    const double v = moving_[i];
+    double u = fixed_[i];
+    if (fits && outside == 0) u = p_.theta[i];
+    if (fits && deviation_[i] * std::abs(u) <= 1e-13 * largest) u = 0;
     face.nu += sign_[i] * u;
     face.tau += sign_[i] * v;
     pool_index_.push_back(i), pool_u_.push_back(u), pool_v_.push_back(v);
     if (v * sign_[i] < 0 && std::min(u / v, lambda_) > next) next = std::min(u / v, lambda_), event_ = i;
   }
-  join_times(p_.d, fixed_.data(), moving_.data(), column_.data());
-  double unexplained = 0;
-  for (int64_t j = 0; j < p_.d; ++j) {
-    if (in_[j]) continue;
-    unexplained += p_.theta[j] * fixed_[j];
-    if (column_[j] > next && !blocked_[j]) next = std::min(column_[j], lambda_), event_ = j;
+  if (!fits) {
+    join_times(p_.d, fixed_.data(), moving_.data(), column_.data());
+    for (int64_t j = 0; j < p_.d; ++j) {
+      if (column_[j] > next && !in_[j] && !blocked_[j]) next = std::min(column_[j], lambda_), event_ = j;
+    }
   }
-  face.kappa = snap_to_noise(unexplained);
-  if (next <= kTied * kTied * lambda_) next = 0;
-  add_piece(next, face, first);
+  add_piece(next, face, fits, first);
   lambda_ = next;
   finished_ = next <= 0;
 }
 
-double LassoPath::emit(const Piece& piece, double eps, double* theta) const {
-  const double share = (eps - piece.eps_low) / (piece.eps_high - piece.eps_low);
-  const double lambda = solve_multiplier(piece.face, eps, piece.lambda_low, piece.lambda_high,
-                                         piece.lambda_low + share * (piece.lambda_high - piece.lambda_low));
+void LassoPath::weights(const Piece& piece, double lambda, double* theta) const {
   std::fill_n(theta, p_.d, 0.0);
   for (int64_t k = piece.first; k < piece.first + piece.count; ++k) {
     theta[pool_index_[k]] = pool_u_[k] - lambda * pool_v_[k];
   }
-  return lambda;
 }
 
 void LassoPath::direction(const Piece& piece, double* v) const {

@@ -116,11 +116,12 @@ void Path::State::make_plateau() {
   plateau.resize(n);
   gradient.assign(n, 0.0);
   if (attack == Attack::kL2) {
-    ridge_path().emit(0.0, plateau.data());
+    std::vector<double> none(n);
+    ridge_path().emit(0.0, plateau.data(), none.data());
     ridge.plateau_gradient(gradient.data());
   } else {
     const Piece& last = pieces->pieces().back();
-    pieces->emit(last, 0.0, plateau.data());
+    pieces->weights(last, 0.0, plateau.data());
     std::vector<double> direction(n);
     pieces->direction(last, direction.data());
     dense::add_rows(p.d, p.d, direction.data(), p.cov, p.d, gradient.data());
@@ -191,25 +192,26 @@ void Path::State::answer_block(int64_t count, const int64_t* index, const double
   uint8_t kind[kBlock];
   for (int64_t i = 0; i < count; ++i) {
     const double e = eps[index[i]];
-    double* row = weights.data() + i * n;
+    double *row = weights.data() + i * n, *lean = error.data() + i * n;
     kind[i] = kSolved;
     if (attack == Attack::kL2) {
       if (e <= ridge.plateau()) {
         kind[i] = kPlateau;
       } else {
-        ridge.emit(ridge.solve(e, log_mu), row);
+        ridge.emit(ridge.solve(e, log_mu), row, lean);
       }
     } else if (const Piece* piece = pieces->find(e)) {
-      if (pieces->emit(*piece, e, row) <= 0) kind[i] = kPlateau;
+      if (pieces->emit(*piece, e, row, lean) <= 0) kind[i] = kPlateau;
     } else {
       kind[i] = kMissing;
       std::fill_n(row, n, 0.0);
+      for (int64_t j = 0; j < n; ++j) lean[j] = -p.theta[j];
     }
     if (kind[i] == kPlateau) {
       if (plateau.empty()) make_plateau();
       std::copy_n(plateau.data(), n, row);
+      std::fill_n(lean, n, 0.0);
     }
-    for (int64_t j = 0; j < n; ++j) error[i * n + j] = row[j] - p.theta[j];
   }
   pulls(count);
   for (int64_t i = 0; i < count; ++i) {
@@ -314,10 +316,10 @@ double Path::onset() {
     if (spurious_in(s.plateau.data())) return 0;
   }
   if (s.attack == Attack::kL2) {
-    std::vector<double> w(static_cast<size_t>(p.d));
+    std::vector<double> w(static_cast<size_t>(p.d)), error(w);
     double log_mu = s.ridge.start_log_mu();
     s.ridge_path().emit(s.ridge.solve(std::sqrt(std::max(end, 0.01 * s.critical) * s.critical), log_mu),
-                        w.data());
+                        w.data(), error.data());
     return spurious_in(w.data()) ? end : HUGE_VAL;
   }
   s.pieces->extend(0);

@@ -8,11 +8,11 @@ namespace {
 constexpr double kDependent =
     1e-13;  // a pivot below this share of the variance: the feature depends on the members
 
-// The share in [0, 1] of the step from `from` to `to` that stays inside (0, top].
+// The share in [0, 1] of the step from `from` to `to` that stays inside (0, top]; 2 if all of it does.
 double reach(double from, double to, double top) {
   if (to <= 0) return to < from ? std::max(from, 0.0) / (from - to) : 0.0;
   if (to > top) return std::max(top - from, 0.0) / (to - from);
-  return 1.0;
+  return 2.0;
 }
 
 }  // namespace
@@ -25,6 +25,8 @@ void PiecewisePath::reset(const Gaussian& problem) {
   column_.resize(d);
   sign_.assign(d, 0.0), fixed_.assign(p_.b, p_.b + p_.d), moving_.assign(d, 0.0), previous_.assign(d, 0.0);
   in_.assign(d, 0), blocked_.assign(d, 0);
+  deviation_.resize(d);
+  for (int64_t j = 0; j < p_.d; ++j) deviation_[j] = std::sqrt(p_.cov[j * p_.d + j]);
   finished_ = false;
   event_ = -1;
   start();
@@ -42,15 +44,26 @@ const Piece* PiecewisePath::find(double eps) const {
   return finished_ && !pieces_.empty() ? &pieces_.back() : nullptr;
 }
 
-void PiecewisePath::add_piece(double lambda_low, const Face& face, int64_t first) {
+void PiecewisePath::add_piece(double lambda_low, const Face& face, bool fits, int64_t first) {
   const double eps_high = pieces_.empty() ? radius(face, lambda_) : pieces_.back().eps_low;
   const double eps_low = std::min(radius(face, lambda_low), eps_high);
-  pieces_.push_back({lambda_, lambda_low, eps_high, eps_low, face, first,
-                     static_cast<int64_t>(pool_index_.size()) - first});
+  const auto count = static_cast<int64_t>(pool_index_.size()) - first;
+  pieces_.push_back({lambda_, lambda_low, eps_high, eps_low, face, fits, first, count});
 }
 
-double PiecewisePath::snap_to_noise(double unexplained) const {
-  return p_.noise_variance + (unexplained > 1e-14 * p_.explained ? unexplained : 0.0);
+double PiecewisePath::emit(const Piece& piece, double eps, double* theta, double* error) const {
+  const double share = (eps - piece.eps_low) / (piece.eps_high - piece.eps_low);
+  const double lambda = solve_multiplier(piece.face, eps, piece.lambda_low, piece.lambda_high,
+                                         piece.lambda_low + share * (piece.lambda_high - piece.lambda_low));
+  weights(piece, lambda, theta);
+  if (piece.fits) {
+    // theta - theta* would round; its exact value is at hand
+    direction(piece, error);
+    for (int64_t j = 0; j < p_.d; ++j) error[j] *= -lambda;
+  } else {
+    for (int64_t j = 0; j < p_.d; ++j) error[j] = theta[j] - p_.theta[j];
+  }
+  return lambda;
 }
 
 void PiecewisePath::carry_pivot(int64_t j, bool in) {
@@ -97,9 +110,10 @@ void PiecewisePath::resolve_ties(bool two_sided) {
     previous_[best] = 0;
     while (true) {
       // how far the step to the new minimum may go before someone reaches a limit, and who does
-      double step = 1;
+      double step = 2;
+      weigh_rounding();
       for (const int64_t i : chosen_) step = std::min(step, reach(previous_[i], amount(i), top));
-      if (step == 1) break;
+      if (step > 1) break;
       leaving_.clear();
       for (const int64_t i : chosen_) {
         const double y = amount(i);

@@ -15,6 +15,7 @@ namespace advspur::theory {
 struct Piece {
   double lambda_high, lambda_low, eps_high, eps_low;
   Face face;
+  bool fits;             // at lambda = 0 it fits all that can be: u = theta* up to null directions
   int64_t first, count;  // its members, in the pools
 };
 
@@ -26,8 +27,11 @@ class PiecewisePath {
   void extend(double eps);              // makes pieces until one reaches down to eps, or the path ends
   const Piece* find(double eps) const;  // the piece that holds eps; null where none could be made
 
-  // Writes theta (d) at eps inside `piece` and returns lambda.
-  virtual double emit(const Piece& piece, double eps, double* theta) const = 0;
+  // Writes theta (d) and error = theta - theta* (d; up to null directions of cov) at eps inside `piece`;
+  // returns lambda.
+  double emit(const Piece& piece, double eps, double* theta, double* error) const;
+
+  virtual void weights(const Piece& piece, double lambda, double* theta) const = 0;  // theta = u - lambda v
 
   // v of theta = u - lambda v inside the piece, (d).
   virtual void direction(const Piece& piece, double* v) const = 0;
@@ -47,15 +51,19 @@ class PiecewisePath {
   // Lawson & Hanson's method, each of its changes one pivot.
   void resolve_ties(bool two_sided);
   virtual double gain(int64_t j) const = 0;    // h - S y at j, at most 0 if within rounding errors
-  virtual double amount(int64_t j) const = 0;  // y at a moved j
+  virtual double amount(int64_t j) const = 0;  // y at a moved j, 0 if within rounding errors
+  virtual void weigh_rounding() {}             // before amounts are asked after a pivot
   virtual void move(int64_t j) = 0;            // with column_ = column of j
   virtual void move_back(int64_t j) = 0;       // likewise
 
   int64_t next_to_move() const;
 
   void carry_pivot(int64_t j, bool in);  // pivots j on column_, right-hand sides and all
-  void add_piece(double lambda_low, const Face& face, int64_t first);
-  double snap_to_noise(double unexplained) const;  // sigma^2 + unexplained; rounding errors taken as 0
+  void add_piece(double lambda_low, const Face& face, bool fits, int64_t first);
+
+  // Rounding error of sum theta*_j (b - cov u)_j over the features outside, from their and the weights'
+  // standard deviations: what is below it counts as fitted exactly.
+  static double noise(double outside, double weights) { return 1e-14 * outside * weights; }
 
   Gaussian p_;
   Tableau tableau_;
@@ -65,7 +73,7 @@ class PiecewisePath {
   std::vector<Piece> pieces_;
   std::vector<int32_t> pool_index_, members_;  // members_: the pivoted-in features
   std::vector<double> pool_u_, pool_v_;
-  std::vector<double> column_, sign_;
+  std::vector<double> column_, sign_, deviation_;  // deviation_: of the features
   std::vector<double> fixed_,
       moving_;  // right-hand sides of the tableau: theta[P] = fixed - (lambda or N) moving
   std::vector<double> previous_;
@@ -76,7 +84,7 @@ class PiecewisePath {
 
 class LassoPath final : public PiecewisePath {  // l_inf attack, q = 1
  public:
-  double emit(const Piece& piece, double eps, double* theta) const override;
+  void weights(const Piece& piece, double lambda, double* theta) const override;
   void direction(const Piece& piece, double* v) const override;
   bool uses(const Piece& piece, int64_t j) const override;
 
@@ -87,11 +95,15 @@ class LassoPath final : public PiecewisePath {  // l_inf attack, q = 1
   double amount(int64_t j) const override;
   void move(int64_t j) override;
   void move_back(int64_t j) override;
+  void weigh_rounding() override;
+
+ private:
+  double moving_scale_ = 0;  // largest standard deviation times |moving_| among the members
 };
 
 class SpreadPath final : public PiecewisePath {  // l1 attack, q = inf
  public:
-  double emit(const Piece& piece, double eps, double* theta) const override;
+  void weights(const Piece& piece, double lambda, double* theta) const override;
   void direction(const Piece& piece, double* v) const override;
   bool uses(const Piece& piece, int64_t j) const override;
 

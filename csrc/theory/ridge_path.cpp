@@ -116,10 +116,13 @@ double RidgePath::solve(double eps, double& log_mu) const {
   return std::exp(x);
 }
 
-void RidgePath::emit(double mu, double* theta) const {
+void RidgePath::emit(double mu, double* theta, double* error) const {
   for (int64_t k = 0; k < rank_; ++k) coordinate_[k] = pull_[k] / ((values_[k] + mu) * std::sqrt(values_[k]));
   std::fill_n(theta, p_.d, 0.0);
   dense::add_rows(rank_, p_.d, coordinate_.data(), rows_.data(), p_.d, theta);
+  for (int64_t k = 0; k < rank_; ++k) coordinate_[k] *= -mu / values_[k];
+  std::fill_n(error, p_.d, 0.0);
+  dense::add_rows(rank_, p_.d, coordinate_.data(), rows_.data(), p_.d, error);
 }
 
 void RidgePath::plateau_gradient(double* gradient) const {

@@ -19,7 +19,8 @@ class RidgePath {
 
   // mu at eps in (plateau, critical); `log_mu` is the last answer, to start from.
   double solve(double eps, double& log_mu) const;
-  void emit(double mu, double* theta) const;      // mu = 0: the interpolator of least norm
+  // theta and error = theta - theta* up to null directions, (d) each; mu = 0: the interpolator of least norm.
+  void emit(double mu, double* theta, double* error) const;
   void plateau_gradient(double* gradient) const;  // cov v, v the direction in which the plateau is left
   bool full_rank() const { return rank_ == p_.d; }
 

@@ -31,7 +31,8 @@ double SpreadPath::gain(int64_t j) const {
   return g > 1e-13 * row_sum_[j] ? g : 0.0;
 }
 double SpreadPath::amount(int64_t j) const {
-  return 1 + sign_[j] * moving_[j];
+  const double y = 1 + sign_[j] * moving_[j];
+  return std::abs(y) > 1e-13 * (1 + std::abs(moving_[j])) ? y : 0.0;
 }
 
 void SpreadPath::move(int64_t j) {
@@ -85,31 +86,39 @@ void SpreadPath::advance() {
   Face face;
   face.nu = l1 > 0 ? l0 / l1 : norm_;
   face.tau = l1 > 0 ? 1 / l1 : 0;
-  double unexplained = 0;
+  double unexplained = 0, outside = 0, total = 0;
   for (int64_t j = 0; j < d; ++j) {
     pool_sign_.push_back(in_[j] ? 0 : static_cast<signed char>(sign_[j]));
-    if (!in_[j]) unexplained += p_.theta[j] * (fixed_[j] - face.nu * moving_[j]);
+    if (in_[j]) {
+      total += deviation_[j] * std::abs(fixed_[j] - face.nu * moving_[j]);
+    } else {
+      unexplained += p_.theta[j] * (fixed_[j] - face.nu * moving_[j]);
+      outside += deviation_[j] * std::abs(p_.theta[j]);
+      total += deviation_[j] * face.nu;
+    }
   }
-  face.kappa = snap_to_noise(unexplained);
-  finished_ = !(next < face.nu * (1 - 1e-15));
+  // where a face fits all there is to fit, nothing can happen before its end: multipliers are 0 there, and
+  // linear
+  const bool fits = !(unexplained > noise(outside, total));
+  bool ends = fits;
+  for (const int32_t i : members_)
+    ends = ends && std::abs(fixed_[i] - face.nu * moving_[i]) <= face.nu * (1 + 1e-9);
+  face.kappa = p_.noise_variance + (fits ? 0.0 : unexplained);
+  finished_ = ends || !(next < face.nu * (1 - 1e-15));
   const double lambda_next = finished_ ? 0.0 : std::min(lambda_, std::max(0.0, l0 - l1 * next));
-  add_piece(lambda_next, face, first);
+  add_piece(lambda_next, face, fits, first);
   norm_ = std::min(next, face.nu);
   lambda_ = lambda_next;
   finished_ = finished_ || lambda_ <= 0;
 }
 
-double SpreadPath::emit(const Piece& piece, double eps, double* theta) const {
-  const double share = (eps - piece.eps_low) / (piece.eps_high - piece.eps_low);
-  const double lambda = solve_multiplier(piece.face, eps, piece.lambda_low, piece.lambda_high,
-                                         piece.lambda_low + share * (piece.lambda_high - piece.lambda_low));
+void SpreadPath::weights(const Piece& piece, double lambda, double* theta) const {
   const double n = piece.face.norm(lambda);
   const signed char* sign = pool_sign_.data() + (&piece - pieces_.data()) * p_.d;
   for (int64_t j = 0; j < p_.d; ++j) theta[j] = sign[j] * n;
   for (int64_t k = piece.first; k < piece.first + piece.count; ++k) {
     theta[pool_index_[k]] = std::clamp(pool_u_[k] - n * pool_v_[k], -n, n);
   }
-  return lambda;
 }
 
 void SpreadPath::direction(const Piece& piece, double* v) const {
