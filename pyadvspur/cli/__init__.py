@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+
 
 def main() -> None:
-    """Entry point of the `advspur` script."""
+    """Entry point of the `advspur` script. An AdvSpurError is one line on stderr and exit code 2."""
     from pyadvspur.cli.app import app
+    from pyadvspur.errors import AdvSpurError
 
-    app()
+    try:
+        app()
+    except AdvSpurError as error:
+        print(f"advspur: {error}", file=sys.stderr)
+        sys.exit(2)

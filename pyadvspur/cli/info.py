@@ -5,7 +5,20 @@ from __future__ import annotations
 
 def info() -> None:
     """Show versions, devices, instruction sets and the kernels built in."""
+    import os
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
     from pyadvspur.native.core import info as native_info
 
-    for key, value in native_info().items():
+    lines = dict(native_info())
+    lines["python"] = platform.python_version()
+    lines["platform"] = platform.platform()
+    lines["cpus"] = os.cpu_count()
+    for package in ("torch", "numpy", "pandas", "pyarrow", "torchvision", "timm", "ray"):
+        try:
+            lines[package] = version(package)
+        except PackageNotFoundError:
+            lines[package] = "not installed"
+    for key, value in lines.items():
         print(f"{key:16} {value}")

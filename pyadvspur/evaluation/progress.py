@@ -35,6 +35,7 @@ class Quiet(AbstractContextManager):
         self.done = self.units_done = self.units_failed = 0
         self.began = time.monotonic()
         self._current: dict[int, Job] = {}
+        self._said: set[tuple[str, str]] = set()
 
     def started(self, worker: int, job: Job) -> None:
         self._current[worker] = job
@@ -45,6 +46,16 @@ class Quiet(AbstractContextManager):
     def finished(self, worker: int, job: Job, errors: dict[str, str]) -> None:
         self.units_done += len(job)
         self.units_failed += len(errors)
+
+    def news(self, job: Job, errors: dict[str, str]) -> list[str]:
+        """A line for each error that this model has not had yet."""
+        found = []
+        for unit in job:
+            error = errors.get(unit.key)
+            if error and (unit.model, error) not in self._said:
+                self._said.add((unit.model, error))
+                found.append(f"failed: {unit.label}: {error}")
+        return found
 
     def __exit__(self, *error: object) -> None:
         return None
@@ -65,9 +76,8 @@ class Lines(Quiet):
 
     def finished(self, worker: int, job: Job, errors: dict[str, str]) -> None:
         super().finished(worker, job, errors)
-        for unit in job:
-            if unit.key in errors:
-                self._print(f"evaluate: failed: {unit.label}: {errors[unit.key]}")
+        for line in self.news(job, errors):
+            self._print(f"evaluate: {line}")
         if time.monotonic() - self._last >= _SECONDS_BETWEEN_LINES:
             self._last = time.monotonic()
             self._print(self._state())
@@ -137,11 +147,8 @@ class Bars(Quiet):
 
     def finished(self, worker: int, job: Job, errors: dict[str, str]) -> None:
         super().finished(worker, job, errors)
-        for unit in job:
-            if unit.key in errors:
-                self.bars.console.print(
-                    f"failed: {unit.label}: {errors[unit.key]}", style="red", markup=False
-                )
+        for line in self.news(job, errors):
+            self.bars.console.print(line, style="red", markup=False)
         failed = f" [red]{self.units_failed} failed" if self.units_failed else ""
         self.bars.update(self.whole, note=f"{self.units_done}/{self.units} units{failed}")
 

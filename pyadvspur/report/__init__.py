@@ -1,1 +1,9 @@
-"""(in the making)"""
+"""Tables, figures and one self-contained HTML page, all pure functions of a run's outcomes."""
+
+from __future__ import annotations
+
+from pyadvspur.report.drawing import figures, save_figures
+from pyadvspur.report.page import write
+from pyadvspur.report.tables import Table, trade_off
+
+__all__ = ["Table", "figures", "save_figures", "trade_off", "write"]

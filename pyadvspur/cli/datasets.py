@@ -1,0 +1,55 @@
+"""`advspur datasets`: check data on disk, or make a small copy in the true layout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Data on disk: verify it, or make a small sample.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+@app.command()
+def verify(
+    name: Annotated[str, typer.Argument(help="A benchmark, for example imagenet9.")],
+    folder: Annotated[
+        Path | None, typer.Argument(help="Its folder; none for benchmarks made at run time.")
+    ] = None,
+) -> None:
+    """Say what is there, missing or wrong; exit code 1 if anything is."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from pyadvspur import benchmarks
+
+    found = benchmarks.get(name, folder).verify()
+    table = Table("item", "expected", "found", "", "note", header_style="bold", pad_edge=False)
+    for row in found.itertuples():
+        table.add_row(
+            row.item, _short(row.expected), _short(row.found), "ok" if row.ok else "[red]wrong", row.note
+        )
+    Console().print(table)
+    if not found["ok"].all():
+        raise typer.Exit(1)
+
+
+@app.command()
+def sample(
+    name: Annotated[str, typer.Argument(help="A benchmark that reads a folder, for example imagenet9.")],
+    folder: Annotated[Path, typer.Argument(help="Where to write; must not exist, or be empty.")],
+    per_class: Annotated[int, typer.Option(help="Images a class.")] = 4,
+    seed: Annotated[int, typer.Option(help="Of the composition.")] = 0,
+) -> None:
+    """Write a small generated copy in the benchmark's true layout, from embedded digits and photographs."""
+    from pyadvspur.benchmarks import layouts
+
+    count = layouts.sample(name, folder, per_class=per_class, seed=seed)
+    print(f"wrote {count} files under {folder}")
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 24 else f"{text[:12]}..."

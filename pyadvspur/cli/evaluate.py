@@ -1,0 +1,61 @@
+"""`advspur evaluate`: models on benchmarks, clean and attacked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def evaluate(
+    model: Annotated[
+        list[str],
+        typer.Option(
+            "--model",
+            "-m",
+            help="A name for models.load, a suite, or a glob such as 'embedded:cnn_*'. Repeat.",
+        ),
+    ],
+    benchmark: Annotated[
+        list[str], typer.Option("--benchmark", "-b", help="NAME, or NAME=DIR for data on disk. Repeat.")
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder of the run. The same command goes on in it.")
+    ],
+    attack: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--attack", "-a", help="NORM:EPS,...; radii in [0,1] pixel units: linf:1/255,4/255. Repeat."
+        ),
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Processes; 1 works in this one.")] = 1,
+    threads: Annotated[
+        int | None, typer.Option(help="CPU threads of each process. Default: all, shared out.")
+    ] = None,
+    engine: Annotated[str, typer.Option(help="Where units run.")] = "local",
+    precision: Annotated[
+        str, typer.Option(help="Of the attack's search; outcomes are decided in float32.")
+    ] = "auto",
+    seed: Annotated[int, typer.Option(help="Of noise and attack starts.")] = 0,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Samples a batch; changes no outcome on the CPU.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda. Default: cuda where there is one.")] = None,
+    limit: Annotated[int | None, typer.Option(help="At most so many samples a condition.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Evaluate models on benchmarks, clean and attacked, and record every outcome.
+
+    advspur evaluate --model my_pkg.models:build --benchmark imagenet9=DIR --attack linf:1/255,2/255 --out runs/a
+    """
+    from pyadvspur.cli import running
+
+    run = running.run(
+        f"--out {out}", models=running.expand(model), benchmarks=benchmark, attacks=attack or [], out=out,
+        engine=engine, workers=workers, threads=threads, precision=precision, seed=seed, batch_size=batch_size,
+        device=device, limit=limit, progress=not quiet,
+    )  # fmt: skip
+    running.show(run)
+    print(f"\nOutcomes are in {out}; `advspur report {out}` writes the page.")
+    running.finish(run)

@@ -1,0 +1,215 @@
+"""Figures of a run: the trade-off, and reliance against the training radius."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyadvspur.report import selection
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from pyadvspur.evaluation import Run
+    from pyadvspur.metrics import Measure
+
+_COLOURS = {"l2": "#2166ac", "linf": "#c8501e", "l1": "#3a8f5c", "other": "#6b4c9a", "standard": "#333333"}
+_MARKERS = ("o", "s", "^", "D", "v")
+_NORMS = {"l2": "$\\ell_2$", "linf": "$\\ell_\\infty$", "l1": "$\\ell_1$"}
+# labels of different norms lie on different sides of their points
+_PLACES = {"l2": {"xytext": (4, -8)}, "linf": {"xytext": (-4, 4), "ha": "right"}, "l1": {"xytext": (4, 4)}}
+_STYLE = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#888888",
+    "axes.linewidth": 0.8,
+    "axes.grid": True,
+    "grid.color": "#e6e6e6",
+    "grid.linewidth": 0.7,
+    "axes.axisbelow": True,
+    "svg.hashsalt": "pyadvspur",
+    "figure.facecolor": "white",
+}
+
+
+def figures(run: Run, metrics: pd.DataFrame | None = None) -> dict[str, Figure]:
+    """All figures of a run by name. Needs no display."""
+    metrics = run.metrics() if metrics is None else metrics
+    models = run.models()
+    found = {}
+    for name, measures in run.measures().items():
+        mine = metrics[metrics["benchmark"] == name]
+        panels = selection.reliance(measures)
+        if not panels or not len(mine):
+            continue
+        for measure, choices in selection.attacked(mine, measures).items():
+            short = "".join(c if c.isalnum() else "-" for c in measure)
+            found[f"{name}-trade-off-{short}"] = trade_off(mine, models, panels, choices)
+        if any(norm not in ("other", "standard") for norm, _, _ in selection.lines(models)):
+            found[f"{name}-by-training-radius"] = by_radius(mine, models, panels)
+    return found
+
+
+def trade_off(
+    metrics: pd.DataFrame, models: pd.DataFrame, panels: list[Measure], choices: list[selection.Attacked]
+) -> Figure:
+    """Robust accuracy against each reliance metric; one line a training norm, points labelled by training radius."""
+    figure, axes = _grid(len(choices), len(panels))
+    clean = metrics[metrics["attack"] == "none"]
+    for row, choice in enumerate(choices):
+        at = (metrics["attack"] == choice.attack) & (metrics["eps"] == choice.eps)
+        robust = _by_model(metrics[at & (metrics["measure"] == choice.measure)])
+        for column, measure in enumerate(panels):
+            ax = axes[row][column]
+            _points(ax, models, robust, _by_model(clean[clean["measure"] == measure.name]), _scale(measure))
+            norm = _NORMS.get(choice.norm, choice.norm)
+            ax.set_xlabel(f"{choice.measure}, {norm} attack {selection.radius(choice.eps)} (%)")
+            ax.set_ylabel(_axis(measure))
+    _legend(figure, axes[0][0])
+    return figure
+
+
+def by_radius(metrics: pd.DataFrame, models: pd.DataFrame, panels: list[Measure]) -> Figure:
+    """Each reliance metric against the training radius, one row of panels a norm; the standard model at the left."""
+    found = [line for line in selection.lines(models) if line[0] not in ("other", "standard")]
+    norms = list(dict.fromkeys(norm for norm, _, _ in found))
+    figure, axes = _grid(len(norms), len(panels))
+    clean = metrics[metrics["attack"] == "none"]
+    for row, norm in enumerate(norms):
+        for column, measure in enumerate(panels):
+            ax = axes[row][column]
+            values = _by_model(clean[clean["measure"] == measure.name])
+            scale = _scale(measure)
+            for index, (_, arch, line) in enumerate(x for x in found if x[0] == norm):
+                there = line[line["model"].isin(values.index)]
+                labels = [selection.training_label(row) for _, row in there.iterrows()]
+                chosen = values.loc[there["model"]] * scale
+                ax.errorbar(
+                    range(len(labels)), chosen["value"], yerr=_bars(chosen), color=_COLOURS.get(norm, "#555555"),
+                    marker=_MARKERS[index % len(_MARKERS)], markersize=5, linewidth=1.3, elinewidth=0.8, capsize=2,
+                    linestyle="-" if index == 0 else "--", label=arch or norm,
+                    markerfacecolor="white" if index else None,
+                )  # fmt: skip
+                ax.set_xticks(range(len(labels)), ["0" if label == "standard" else label for label in labels])
+            ax.set_xlabel(f"{_NORMS.get(norm, norm)} training radius (0 = standard training)")
+            ax.set_ylabel(_axis(measure))
+            if column == 0:
+                ax.legend(
+                    frameon=False, fontsize=8, title=f"{_NORMS.get(norm, norm)} training", title_fontsize=8
+                )
+    return figure
+
+
+def svg(figure: Figure) -> str:
+    """A figure as SVG markup to be put into a page, the same bytes for the same run."""
+    import matplotlib as mpl
+
+    held = io.StringIO()
+    with mpl.rc_context(_STYLE):
+        figure.savefig(held, format="svg", metadata={"Date": None})
+    text = held.getvalue()
+    return text[text.index("<svg") :]
+
+
+def save_figures(run: Run, folder: str | os.PathLike) -> list[Path]:
+    """Write every figure as PNG and SVG; returns the paths."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, figure in figures(run).items():
+        path = folder / f"{name}.png"
+        figure.savefig(path, dpi=150, metadata={"Software": None})
+        (folder / f"{name}.svg").write_text(svg(figure), encoding="utf-8")
+        written += [path, folder / f"{name}.svg"]
+    return written
+
+
+def _grid(rows: int, columns: int):
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(_STYLE):
+        # not pyplot: no global state, no window, no figure left open
+        figure = Figure(figsize=(1.2 + 4.0 * columns, 0.7 + 3.3 * rows), layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.subplots(rows, columns, squeeze=False)
+    return figure, axes
+
+
+def _points(
+    ax: Axes, models: pd.DataFrame, robust: pd.DataFrame, leaning: pd.DataFrame, scale: float
+) -> None:
+    from matplotlib.patheffects import withStroke
+
+    halo = withStroke(linewidth=1.6, foreground="white")
+    arches = list(dict.fromkeys(arch for _, arch, _ in selection.lines(models)))
+    for norm, arch, line in selection.lines(models):
+        there = line[line["model"].isin(robust.index) & line["model"].isin(leaning.index)]
+        if not len(there):
+            continue
+        x, y = robust.loc[there["model"]] * 100, leaning.loc[there["model"]] * scale
+        colour, index = _COLOURS.get(norm, "#555555"), arches.index(arch)
+        alone = norm in ("other", "standard")
+        ax.errorbar(
+            x["value"], y["value"], xerr=_bars(x), yerr=_bars(y), color=colour, ecolor=colour + "66",
+            marker=_MARKERS[index % len(_MARKERS)], markersize=5, elinewidth=0.9, linewidth=1.2,
+            linestyle="none" if alone else ("-" if index == 0 else "--"), markerfacecolor="white" if index else colour,
+            label=" ".join(part for part in (_NORMS.get(norm, norm), arch) if part), zorder=3,
+        )  # fmt: skip
+        for (_, row), px, py in zip(there.iterrows(), x["value"], y["value"]):
+            label = selection.training_label(row)
+            if label == "standard":
+                ax.plot(
+                    px, py, marker="*", markersize=10, color=_COLOURS["standard"], zorder=4, linestyle="none"
+                )
+            else:
+                ax.annotate(
+                    label.removesuffix("/255"), (px, py), textcoords="offset points", fontsize=6.5, color=colour,
+                    zorder=5, path_effects=[halo], **_PLACES.get(norm, _PLACES["l2"]),
+                )  # fmt: skip
+
+
+def _legend(figure: Figure, ax: Axes) -> None:
+    from matplotlib.lines import Line2D
+
+    handles, labels = ax.get_legend_handles_labels()
+    title = "models"
+    if any(line.get_marker() == "*" for line in ax.lines):
+        handles.append(Line2D([], [], marker="*", markersize=9, color=_COLOURS["standard"], linestyle="none"))
+        labels.append("standard training")
+    if any(label.startswith("$") for label in labels):
+        title = "training norm and architecture; at points: training radius (1/255 for $\\ell_\\infty$)"
+    figure.legend(
+        handles, labels, loc="outside upper center", ncols=min(6, len(handles)), frameon=False, fontsize=8.5,
+        title=title, title_fontsize=8.5,
+    )  # fmt: skip
+
+
+def _by_model(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.set_index(rows["model"].astype(str))[["value", "low", "high"]].dropna()
+
+
+def _bars(frame: pd.DataFrame):
+    import numpy as np
+
+    return np.stack([frame["value"] - frame["low"], frame["high"] - frame["value"]]).clip(0)
+
+
+def _scale(measure: Measure) -> float:
+    return 100.0 if measure.kind in selection.PERCENT else 1.0
+
+
+def _axis(measure: Measure) -> str:
+    unit = " (%)" if measure.kind in selection.PERCENT else ""
+    leaning = {"up": "\u2191 more reliance", "down": "\u2193 more reliance"}.get(
+        selection.LEANS.get(measure.kind, ""), ""
+    )
+    return f"{measure.name}{unit}    {leaning}".rstrip()

@@ -1,0 +1,111 @@
+"""Which of a run's numbers the tables and figures show, and how models are grouped. Pure functions of frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pyadvspur.metrics import Measure
+
+#: kinds that say how much a model leans on spurious features, in the order of tables and panels
+RELIANCE = ("bg_gap", "rfs", "rcs", "worst_group", "relative_gap")
+#: how each kind reads: the label of an axis, and which way leans more on the background
+MEANING = {
+    "bg_gap": "points of accuracy lost; higher leans more on backgrounds",
+    "relative_gap": "share of accuracy lost; higher leans more on backgrounds",
+    "rfs": "lower leans more on backgrounds",
+    "rcs": "lower leans more on spurious features",
+    "worst_group": "lower leans more on what the groups differ in",
+}
+#: the direction of more reliance
+LEANS = {"bg_gap": "up", "relative_gap": "up", "rfs": "down", "rcs": "down", "worst_group": "down"}
+PERCENT = ("accuracy", "robust_accuracy", "bg_gap", "worst_group", "group_mean", "relative_gap")
+
+
+@dataclass(frozen=True)
+class Attacked:
+    """A robust accuracy at the radius where the models differ most: one axis of the trade-off."""
+
+    measure: str
+    attack: str
+    eps: float
+
+    @property
+    def norm(self) -> str:
+        return self.attack.partition("-")[2] or self.attack
+
+
+def reliance(measures: list[Measure]) -> list[Measure]:
+    """The first measure of each reliance kind: the panels of the trade-off."""
+    found = {}
+    for measure in measures:
+        found.setdefault(measure.kind, measure)
+    shown = [found[kind] for kind in RELIANCE if kind in found]
+    # the relative gap repeats the gap; it is a panel only where there is nothing else
+    return [m for m in shown if m.kind != "relative_gap"] or shown
+
+
+def attacked(metrics: pd.DataFrame, measures: list[Measure]) -> dict[str, list[Attacked]]:
+    """For every robust accuracy that was measured: one radius of each attack, where it spreads the models most."""
+    found: dict[str, list[Attacked]] = {}
+    for measure in measures:
+        if measure.kind != "robust_accuracy":
+            continue
+        rows = metrics[metrics["measure"] == measure.name]
+        for attack, cell in rows.groupby("attack", observed=True, sort=False):
+            spread = cell.groupby("eps")["value"].std(ddof=0)
+            if len(spread):
+                eps = spread.idxmax() if spread.max() > 0 else spread.index[len(spread) // 2]
+                found.setdefault(measure.name, []).append(Attacked(measure.name, str(attack), float(eps)))
+    return found
+
+
+def radius(eps: float) -> str:
+    """A radius as people write it: 4/255 where it is a multiple of half of 1/255, else a short number."""
+    steps = eps * 255
+    if eps > 0 and abs(steps * 2 - round(steps * 2)) < 1e-6 and steps <= 64:
+        return f"{steps:g}/255"
+    return f"{eps:.3g}"
+
+
+def training_label(row: pd.Series) -> str:
+    """A model's training radius as a point's label; "standard" without one."""
+    norm, eps = row.get("norm"), row.get("eps")
+    if not isinstance(norm, str) or norm in ("", "none", "standard") or not _positive(eps):
+        return "standard" if _known(row) else str(row["model"])
+    # linf radii are read in 255ths, and all labels of a line share their unit
+    if norm == "linf":
+        return f"{float(Fraction(eps * 255).limit_denominator(100)):g}/255"
+    return f"{float(eps):.3g}"
+
+
+def lines(models: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
+    """(norm, architecture, models by training radius): a standard model begins every line of its architecture."""
+    import pandas as pd
+
+    known = models[models.apply(_known, axis=1)]
+    found = []
+    for arch, group in known.groupby(known["arch"].fillna("").astype(str), sort=True):
+        trained = group[[isinstance(n, str) and _positive(e) for n, e in zip(group["norm"], group["eps"])]]
+        standard = group.drop(trained.index)
+        for norm, line in trained.groupby("norm", sort=True):
+            ordered = line.assign(_eps=line["eps"].astype(float)).sort_values("_eps")
+            found.append((str(norm), str(arch), pd.concat([standard, ordered])))
+        if not len(trained) and len(standard):
+            found.append(("standard", str(arch), standard))
+    others = models.drop(known.index)
+    if len(others):
+        found.append(("other", "", others))
+    return sorted(found, key=lambda item: (item[0], item[1]))
+
+
+def _known(row: pd.Series) -> bool:
+    return isinstance(row.get("arch"), str) or isinstance(row.get("norm"), str)
+
+
+def _positive(eps: object) -> bool:
+    return isinstance(eps, (int, float)) and eps > 0

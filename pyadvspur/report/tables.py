@@ -1,0 +1,107 @@
+"""The trade-off as a table: every number with its interval and its denominator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isnan
+from typing import TYPE_CHECKING
+
+from pyadvspur.report import selection
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pyadvspur.evaluation import Run
+    from pyadvspur.metrics import Measure
+
+
+@dataclass(frozen=True)
+class Column:
+    title: str
+    text: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of ready text. note: what holds for all of it."""
+
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str
+
+
+def trade_off(run: Run, metrics: pd.DataFrame | None = None) -> dict[str, Table]:
+    """The main table of each benchmark: clean accuracy, robust accuracy, and every reliance metric."""
+    metrics = run.metrics() if metrics is None else metrics
+    models = run.models()
+    return {
+        name: _table(metrics[metrics["benchmark"] == name], models, measures)
+        for name, measures in run.measures().items()
+    }
+
+
+def number(kind: str, value: float, low: float, high: float) -> str:
+    """A value with its interval: per cent (points for gaps) for shares of images, plain for ratios."""
+    if isnan(value):
+        return "-"
+    if kind in selection.PERCENT:
+        return f"{100 * value:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
+    return f"{value:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def all_metrics(metrics: pd.DataFrame) -> Table:
+    """Every metric of a benchmark, one row each."""
+    columns = (
+        Column("model", True), Column("metric", True), Column("attack", True), Column("radius"),
+        Column("value [95 % interval]"), Column("n"),
+    )  # fmt: skip
+    rows = tuple(
+        (
+            str(r.model), str(r.measure), "" if r.attack == "none" else str(r.attack),
+            "" if r.attack == "none" else selection.radius(r.eps), number(r.kind, r.value, r.low, r.high), str(r.n),
+        )
+        for r in metrics.itertuples()
+    )  # fmt: skip
+    return Table("all metrics", columns, rows, "")
+
+
+def _table(metrics: pd.DataFrame, models: pd.DataFrame, measures: list[Measure]) -> Table:
+    shown: list[tuple[str, pd.DataFrame]] = []
+    clean = metrics[metrics["attack"] == "none"]
+    if first := next((m for m in measures if m.kind == "accuracy"), None):
+        shown.append((f"{first.name}\nclean, %", clean[clean["measure"] == first.name]))
+    for name, choices in selection.attacked(metrics, measures).items():
+        for choice in choices:
+            here = (
+                (metrics["attack"] == choice.attack)
+                & (metrics["eps"] == choice.eps)
+                & (metrics["measure"] == name)
+            )
+            shown.append((f"{name}\n{choice.norm} {selection.radius(choice.eps)}, %", metrics[here]))
+    for measure in selection.reliance(measures):
+        unit = ", %" if measure.kind in selection.PERCENT else ""
+        shown.append((f"{measure.name}{unit}", clean[clean["measure"] == measure.name]))
+    columns, cells = [Column("model", True)], []
+    for title, frame in shown:
+        counts = set(frame["n"])
+        columns.append(Column(f"{title}\nn = {counts.pop()}" if len(counts) == 1 else title))
+        cells.append({r.model: _cell(r, len(counts) > 1) for r in frame.itertuples()})
+    rows = tuple((name, *(column.get(name, "-") for column in cells)) for name in _ordered(models))
+    note = (
+        "Brackets hold 95 % intervals. n counts images. Robust accuracy is an upper bound: a point counts as broken "
+        "only if the float32 model gets it wrong inside the ball."
+    )
+    return Table("robustness and reliance on spurious features", tuple(columns), rows, note)
+
+
+def _cell(row, with_n: bool) -> str:
+    text = number(row.kind, row.value, row.low, row.high)
+    return f"{text} n={row.n}" if with_n else text
+
+
+def _ordered(models: pd.DataFrame) -> list[str]:
+    """By line (norm, architecture) and training radius; a standard model once, first."""
+    names = [name for _, _, line in selection.lines(models) for name in line["model"]]
+    standard = [n for n in names if names.count(n) > 1 or n.endswith("standard")]
+    return list(dict.fromkeys([*standard, *names]))

@@ -1,0 +1,120 @@
+"""The command: what it prints, what it refuses, what it costs to open."""
+
+import subprocess
+import sys
+
+import pytest
+
+from pyadvspur.cli import main
+
+NETS = """
+import torch
+
+def small():
+    torch.manual_seed(0)
+    body = torch.nn.Conv2d(3, 8, 9, 8), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()
+    return torch.nn.Sequential(*body, torch.nn.Linear(8, 9))
+
+def nan():
+    net = small()
+    net[4].bias.data.fill_(float("nan"))
+    return net
+"""
+
+
+def advspur(*arguments):
+    """Run the command in this process; returns its exit code."""
+    sys.argv = ["advspur", *map(str, arguments)]
+    with pytest.raises(SystemExit) as left:
+        main()
+    return left.value.code or 0
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path, monkeypatch):
+    (tmp_path / "my_nets.py").write_text(NETS)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", sys.argv)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield
+    sys.modules.pop("my_nets", None)
+
+
+def test_help_is_light():
+    code = (
+        "import sys; sys.argv = ['advspur', '--help']\nfrom pyadvspur.cli import main\ntry: main()\nfinally: "
+    )
+    code += "print([m for m in ('torch', 'numpy', 'pandas', 'matplotlib', 'rich') if m in sys.modules])"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
+    assert shown.rstrip().endswith("[]")
+    for command in ("demo", "evaluate", "report", "theory", "experiment", "info", "models", "datasets"):
+        assert f"  {command} " in shown
+
+
+def test_own_network_on_jpegs_in_the_true_layout(capsys):
+    assert advspur("datasets", "sample", "imagenet9", "in9", "--per-class", "2") == 0
+    assert advspur("datasets", "verify", "imagenet9", "in9") == 0
+    capsys.readouterr()
+    run = ["evaluate", "--model", "my_nets:small", "--benchmark", "imagenet9=in9", "--out", "runs/a"]
+    assert advspur(*run, "--attack", "linf:1/255,2/255(steps=2)") == 0
+    shown = capsys.readouterr()
+    assert "BG-gap" in shown.out
+    assert "n = 18" in shown.out
+    assert "of 11 units" in shown.err  # no terminal: plain lines
+    assert advspur("report", "runs/a") == 0
+    assert "wrote runs/a/report.html" in capsys.readouterr().out
+    assert advspur(*run) == 2
+    assert "holds another run" in capsys.readouterr().err
+
+
+def test_a_failed_unit_is_an_exit_code(capsys):
+    assert advspur("datasets", "sample", "imagenet9", "in9", "--per-class", "1") == 0
+    models = ["-m", "my_nets:nan", "-m", "my_nets:small"]
+    assert advspur("evaluate", *models, "-b", "imagenet9=in9", "-o", "runs/b", "--quiet") == 1
+    shown = capsys.readouterr()
+    assert "8 units failed" in shown.err
+    assert "NaN" in shown.err
+    assert "my_nets:small" in shown.out or "small" in shown.out
+
+
+def test_errors_are_one_line(capsys):
+    for arguments, text in [
+        (["evaluate", "-m", "my_nets:smal", "-b", "imagenet9=nowhere", "-o", "x"], "nowhere"),
+        (["evaluate", "-m", "my_nets:small", "-b", "imagenet", "-o", "x"], "Did you mean 'imagenet9'"),
+        (["report", "nowhere"], "run.json"),
+        (["experiment", "embeded-suite"], "Did you mean 'embedded-suite'"),
+        (["datasets", "verify", "imagenet9", "nowhere"], "datasets sample"),
+    ]:
+        assert advspur(*arguments) == 2
+        shown = capsys.readouterr()
+        assert text in shown.err
+        assert shown.err.count("\n") == 1
+        assert "Traceback" not in shown.err
+
+
+def test_ctrl_c_says_how_to_go_on(capsys, monkeypatch):
+    import pyarrow.parquet as pq
+
+    assert advspur("datasets", "sample", "imagenet9", "in9", "--per-class", "1") == 0
+    write, calls = pq.write_table, []
+
+    def interrupted(*args, **options):
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        write(*args, **options)
+
+    monkeypatch.setattr(pq, "write_table", interrupted)
+    run = ["evaluate", "-m", "my_nets:small", "-b", "imagenet9=in9", "-o", "runs/c", "--quiet"]
+    assert advspur(*run) == 130
+    shown = capsys.readouterr().err
+    assert "18 of 72 outcomes are safe in runs/c" in shown
+    assert "Run the same command again" in shown
+    assert advspur(*run) == 0
+
+
+def test_info_and_lists(capsys):
+    assert advspur("info") == 0
+    assert "instruction_set" in capsys.readouterr().out
+    assert advspur("experiment") == 0
+    assert "embedded-suite" in capsys.readouterr().out.split()
