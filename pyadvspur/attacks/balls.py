@@ -17,7 +17,7 @@ def each(v: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
 
 def length(delta: torch.Tensor, norm: str) -> torch.Tensor:
     """Norm of every sample, summed in double, float64 (B,)."""
-    flat = delta.reshape(len(delta), -1).double()
+    flat = delta.flatten(1).double()
     if norm == "linf":
         return flat.abs().amax(1) if flat.shape[1] else flat.new_zeros(len(flat))
     return flat.abs().sum(1) if norm == "l1" else flat.square().sum(1).sqrt()
@@ -65,12 +65,12 @@ def _check_delta(where: str, delta) -> torch.Tensor:
 
 
 def _project_l1(delta: torch.Tensor, eps: torch.Tensor, x: torch.Tensor | None) -> torch.Tensor:
-    v = delta.reshape(len(delta), -1).double().abs()
+    v = delta.flatten(1).double().abs()
     if x is None:
         room = torch.full_like(v, float("inf"))
     else:
-        flat = x.reshape(len(x), -1).double()
-        room = torch.where(delta.reshape(len(delta), -1) > 0, 1 - flat, flat)
+        flat = x.flatten(1).double()
+        room = torch.where(delta.flatten(1) > 0, 1 - flat, flat)
     low, high = (
         torch.zeros(len(v), dtype=v.dtype, device=v.device),
         v.amax(1) if v.shape[1] else v.new_zeros(len(v)),

@@ -117,7 +117,7 @@ class Loop:
 
     def mend(self, batch: Batch, grad: torch.Tensor, number: int) -> torch.Tensor:
         """A random direction, keyed by the sample, where the gradient is zero or not finite."""
-        flat = grad.reshape(len(grad), -1)
+        flat = grad.flatten(1)
         top = flat.abs().amax(1)
         bad = ~((top > 0) & top.isfinite())
         if bool(bad.any()):

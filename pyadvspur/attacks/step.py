@@ -19,7 +19,7 @@ def move_(x, x0, grad, norm: str, eps, size, mask) -> None:
         x.add_(grad.sign() * each(size, x)).clamp_(x0 - each(eps, x), x0 + each(eps, x)).clamp_(0, 1)
         return
     if norm == "l2":
-        top = grad.reshape(len(grad), -1).abs().amax(1)
+        top = grad.flatten(1).abs().amax(1)
         grad = grad / each(torch.where(top > 0, top, torch.ones_like(top)), grad)
         long = length(grad, "l2")
         unit = grad * each((size / torch.where(long > 0, long, torch.ones_like(long))).float(), grad)
@@ -28,10 +28,10 @@ def move_(x, x0, grad, norm: str, eps, size, mask) -> None:
         x.copy_((x0 + delta).clamp_(0, 1))
         return
     stuck = ((x <= 0) & (grad < 0)) | ((x >= 1) & (grad > 0))
-    strength = grad.abs().masked_fill(stuck, 0).reshape(len(grad), -1)
+    strength = grad.abs().masked_fill(stuck, 0).flatten(1)
     k = max(1, int(SPARSITY * strength.shape[1]))
     chosen = strength.topk(k, 1)
     move = torch.zeros_like(strength).scatter_(1, chosen.indices, (chosen.values > 0).float())
     move = move.view_as(grad) * grad.sign()
-    move *= each(size / move.reshape(len(grad), -1).abs().sum(1).clamp_min(1), move)
+    move *= each(size / move.flatten(1).abs().sum(1).clamp_min(1), move)
     x.copy_((x0 + _project_l1(x + move - x0, eps, x0)).clamp_(0, 1))
