@@ -1,21 +1,22 @@
-"""Forward and gradient of a model whose bits per sample do not depend on the batch or on the thread count.
+"""Forward and gradient of a model whose bits, per sample, do not depend on the batch or on the thread count.
 
 torch's CPU kernels give a sample other last bits when the batch has another size (matrix products choose
-another code path) or when the thread count is another (they split sums over threads). So batches are cut into
-chunks of one fixed size, the last one padded; each chunk runs on one thread, and several chunks run at a
-time. Measured on convolution, linear, pooling and normalisation layers, a sample's logits and input gradients
-then do not depend on its place in the chunk or on its neighbours either.
+another code path) or when there are more threads (they split sums over them). So batches are cut into chunks
+of one fixed size, the last one padded; a chunk runs on one thread, several chunks at a time. Measured on
+convolution, linear, pooling and normalisation layers, a sample's logits and input gradient then do not depend
+on its place in the chunk or on its neighbours either.
 """
 
 from __future__ import annotations
 
 import copy
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
-from pyadvspur.errors import bad
+from pyadvspur.errors import bad, unknown
 
 CHUNK_CPU = 16  # a multiple of 16: matrix kernels treat the rows of a smaller remainder differently
 CHUNK_CUDA = 256
@@ -23,62 +24,76 @@ _PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.flo
 
 
 class Forward:
-    """Calls a model chunk by chunk. Use as a context manager: it owns worker threads.
+    """A model called chunk by chunk. A context manager: on the CPU it owns worker threads.
 
-    model: pixels in [0,1] (n, C, H, W) -> logits (n, K), already in eval mode. chunk: samples a call (None:
-    16 on the CPU, 256 on CUDA). precision: "float32", or "bfloat16"/"float16" under autocast (logits come
-    back in float32).
+    model: pixels in [0,1] (n, C, H, W) -> logits (n, K), in eval mode (`guard.evaluating`). chunk: samples a
+    call (None: 16 on the CPU, 256 on CUDA). precision: "float32", or "bfloat16"/"float16" under autocast;
+    logits come back float32.
+
+    Workers hold their own copy of the module tree (weights shared), so a module that keeps things on `self`
+    cannot race with itself. A model that cannot be copied, or that is no Module, runs on one worker: same
+    bits, less speed.
     """
 
     def __init__(self, model: Callable, chunk: int | None = None, precision: str = "float32"):
         if precision not in _PRECISIONS:
-            raise bad("attacks", "precision", repr(precision), "one of " + ", ".join(map(repr, _PRECISIONS)))
+            raise unknown("attacks", "precision", precision, _PRECISIONS)
         if chunk is not None and chunk < 1:
             raise bad("attacks", "chunk", chunk, "an integer >= 1")
-        self.model, self.chunk, self.autocast = model, chunk, _PRECISIONS[precision]
-        self._pool: ThreadPoolExecutor | None = None
-        self.n_forward = self.n_gradient = 0  # samples, padding not counted
+        self.models, self.chunk, self.autocast = [model], chunk, _PRECISIONS[precision]
+        self.can_copy = isinstance(model, torch.nn.Module)
+        self.pool: ThreadPoolExecutor | None = None
+        self.n_forward = self.n_gradient = 0  # samples asked for, padding not counted
 
     def __enter__(self) -> Forward:
         return self
 
     def __exit__(self, *_) -> None:
-        if self._pool:
-            self._pool.shutdown()
-            self._pool = None
+        if self.pool:
+            self.pool.shutdown()
+            self.pool = None
 
     def logits(self, x: torch.Tensor) -> torch.Tensor:
-        """float32 logits (B, K), detached."""
+        """float32 logits (B, K) of images (B, C, H, W)."""
         self.n_forward += len(x)
         return self._map(self._logits, x)[0]
 
-    def gradient(self, x: torch.Tensor, loss: Callable, *args: torch.Tensor | None):
-        """Logits (B, K), loss (B,) and the gradient of every sample's own loss, shaped as x.
+    def values(self, x: torch.Tensor, loss: Callable, *args: torch.Tensor | None) -> tuple[torch.Tensor, ...]:
+        """Logits (B, K) and loss (B,)."""
+        self.n_forward += len(x)
+        return self._map(lambda model, *job: self._values(model, loss, *job), x, *args)
 
-        loss(logits, *args) -> (n,) must treat samples one by one; args hold one row a sample (or are None).
+    def gradient(
+        self, x: torch.Tensor, loss: Callable, *args: torch.Tensor | None
+    ) -> tuple[torch.Tensor, ...]:
+        """Logits (B, K), loss (B,), every sample's gradient at mean size 1 (shaped as x), and whether it has
+        one (B,).
+
+        loss(logits, *args) -> (n,) must treat samples one by one; args have one row a sample, or are None. A
+        gradient that is zero or not finite comes back as zero, and False.
         """
         self.n_gradient += len(x)
-        return self._map(lambda model, part, *rest: self._gradient(model, loss, part, *rest), x, *args)
+        return self._map(lambda model, *job: self._gradient(model, loss, *job), x, *args)
 
     # one chunk
 
     def _call(self, model: Callable, x: torch.Tensor) -> torch.Tensor:
-        with torch.autocast(
-            x.device.type, dtype=self.autocast or torch.bfloat16, enabled=self.autocast is not None
-        ):
+        # autocast is stated either way: a worker thread would not see the caller's setting
+        dtype = self.autocast or torch.bfloat16
+        with torch.autocast(x.device.type, dtype=dtype, enabled=self.autocast is not None):
             out = model(x)
         if (
             not isinstance(out, torch.Tensor)
+            or not out.is_floating_point()
             or out.dim() != 2
             or len(out) != len(x)
-            or not out.is_floating_point()
         ):
             got = f"{out.dtype} {tuple(out.shape)}" if isinstance(out, torch.Tensor) else type(out).__name__
             raise bad(
                 "attacks",
                 "model",
                 f"output {got} for input {tuple(x.shape)}",
-                "a model that returns logits (n, K)",
+                "a model giving float logits (n, K)",
             )
         if out.shape[1] < 2:
             raise bad("attacks", "model", f"output {tuple(out.shape)}", "a model with two or more outputs")
@@ -88,76 +103,95 @@ class Forward:
         with torch.no_grad():
             return (self._call(model, x),)
 
+    def _values(self, model: Callable, loss: Callable, x: torch.Tensor, *args):
+        with torch.no_grad():
+            logits = self._call(model, x)
+            return logits, loss(logits, *args)
+
     def _gradient(self, model: Callable, loss: Callable, x: torch.Tensor, *args):
         with torch.enable_grad():
             x = x.detach().requires_grad_()
             logits = self._call(model, x)
             if not logits.requires_grad:
                 raise bad(
-                    "attacks",
-                    "model",
-                    "logits without a gradient",
-                    "a model that is differentiable in its input",
+                    "attacks", "model", "logits without a gradient", "a model differentiable in its input"
                 )
             values = loss(logits, *args)
-            (grad,) = torch.autograd.grad(values.sum(), x)
-        return logits.detach(), values.detach(), grad
+            (grad,) = torch.autograd.grad(values.sum(), x, allow_unused=True)  # parameters get no gradients
+        if grad is None:
+            grad = torch.zeros_like(x)
+        return logits.detach(), values.detach(), *unit_size(grad)
 
     # all chunks
 
-    def _map(self, work: Callable, x: torch.Tensor, *args):
+    def _map(self, work: Callable, x: torch.Tensor, *args) -> tuple[torch.Tensor, ...]:
         size = self.chunk or (CHUNK_CUDA if x.is_cuda else CHUNK_CPU)
-        starts = range(0, max(len(x), 1), size)  # an empty batch still asks the model for K
-        jobs = [(x[s : s + size], *(None if a is None else a[s : s + size] for a in args)) for s in starts]
-        jobs = [tuple(None if t is None else _pad(t, size) for t in job) for job in jobs]
-        if x.is_cuda:
-            parts = [work(self.model, *job) for job in jobs]
+        jobs = []
+        for start in range(0, max(len(x), 1), size):  # an empty batch still asks the model for K
+            parts = (None if a is None else _pad(a[start : start + size], size) for a in (x, *args))
+            jobs.append(tuple(parts))
+        threads = torch.get_num_threads()
+        if x.is_cuda or threads == 1:
+            done = [work(self.models[0], *job) for job in jobs]
         else:
-            parts = self._on_threads(work, jobs)
-        return tuple(torch.cat(column)[: len(x)] for column in zip(*parts))
+            done = self._on_threads(work, jobs, threads)
+        return tuple(torch.cat(column)[: len(x)] for column in zip(*done))
 
-    def _on_threads(self, work: Callable, jobs: list):
-        n = torch.get_num_threads()
-        if self._pool is None or self._pool._max_workers != n:
+    def _on_threads(self, work: Callable, jobs: list, threads: int) -> list:
+        if self.pool is None or self.pool._max_workers != threads:
             self.__exit__()
-            self._models = [self.model] + [_twin(self.model) for _ in range(n - 1)]
-            self._pool = ThreadPoolExecutor(n, initializer=torch.set_num_threads, initargs=(1,))
-            self._spawn(n)
-        # job i runs on model i % n; jobs of one model run one after another
-        shares = [range(k, len(jobs), n) for k in range(min(n, len(jobs)))]
-        futures = [
-            self._pool.submit(lambda k=k, share=share: [(i, work(self._models[k], *jobs[i])) for i in share])
-            for k, share in enumerate(shares)
-        ]
-        parts = [None] * len(jobs)
-        for future in futures:
-            for i, part in future.result():
-                parts[i] = part
-        return parts
+            self.pool = _single_threads(threads)
+        lanes = min(len(jobs), threads)
+        while self.can_copy and len(self.models) < lanes:
+            self.can_copy = self._add_copy()
+        lanes = min(lanes, len(self.models))
 
-    def _spawn(self, n: int) -> None:
-        # A worker's set_num_threads(1) also sets the default of threads born later; set ours back.
-        import threading
+        def run(lane: int) -> list:  # the jobs of one lane run one after another, on the lane's own copy
+            return [work(self.models[lane], *job) for job in jobs[lane::lanes]]
 
-        gate = threading.Barrier(n)
-        list(self._pool.map(lambda _: gate.wait(), range(n)))
-        torch.set_num_threads(n)
+        done: list = [None] * len(jobs)
+        for lane, future in enumerate([self.pool.submit(run, lane) for lane in range(lanes)]):
+            done[lane::lanes] = future.result()
+        return done
+
+    def _add_copy(self) -> bool:
+        shared = {id(t): t for t in (*self.models[0].parameters(), *self.models[0].buffers())}
+        try:
+            self.models.append(copy.deepcopy(self.models[0], shared))
+        except Exception:  # whatever a foreign module raises: it is then run on one worker
+            return False
+        return True
 
 
-def _twin(model: Callable) -> Callable:
-    """A second object with the same weights, so that a model that keeps state on `self` cannot race with
-    itself.
+def unit_size(grad: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Gradients (n, ...) divided by their mean absolute value, however small; zero where that is
+    impossible.
     """
-    if not isinstance(model, torch.nn.Module):
-        return model
-    shared = {id(t): t for t in (*model.parameters(), *model.buffers())}
-    return copy.deepcopy(model, shared)
+    shape = (-1, *[1] * (grad.dim() - 1))
+    top = grad.abs().flatten(1).amax(1)
+    usable = (top > 0) & top.isfinite()
+    grad = torch.where(usable.view(shape), grad, 0) / torch.where(usable, top, 1).view(shape)
+    mean = torch.where(usable, grad.abs().flatten(1).mean(1), 1)
+    return grad / mean.view(shape), usable
 
 
-def _pad(t: torch.Tensor, size: int) -> torch.Tensor:
-    missing = size - len(t)
+def _single_threads(n: int) -> ThreadPoolExecutor:
+    """n workers that each use one thread inside torch; the caller's own thread count stays as it is."""
+    pool = ThreadPoolExecutor(n, thread_name_prefix="advspur-forward")
+    gate = threading.Barrier(n)
+
+    def settle(_):
+        torch.set_num_threads(1)
+        gate.wait()  # so that every worker takes exactly one of these
+
+    list(pool.map(settle, range(n)))
+    torch.set_num_threads(n)  # a worker's call also set the default of threads yet to be born
+    return pool
+
+
+def _pad(part: torch.Tensor, size: int) -> torch.Tensor:
+    missing = size - len(part)
     if not missing:
-        return t
-    if not len(t):
-        return t.new_zeros(size, *t.shape[1:])
-    return torch.cat([t, t[:1].expand(missing, *t.shape[1:])])
+        return part
+    filler = part[:1] if len(part) else part.new_zeros(1, *part.shape[1:])
+    return torch.cat([part, filler.expand(missing, *part.shape[1:])])

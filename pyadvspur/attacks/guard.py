@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import torch
 
@@ -29,11 +30,25 @@ def evaluating(model: Callable) -> Iterator[None]:
     for module in training:
         module.training = False
     try:
-        with torch.inference_mode(False):
+        with torch.inference_mode(False), _ieee():
             yield
     finally:
         for module in training:
             module.training = True
+
+
+@contextmanager
+def _ieee() -> Iterator[None]:
+    """float32 means float32: no TF32 or bfloat16 inside matrix products and convolutions, no choice by
+    stopwatch.
+    """
+    precision = torch.get_float32_matmul_precision()
+    try:
+        torch.set_float32_matmul_precision("highest")
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(precision)
 
 
 def _as_labels(where: str, name: str, y, n: int, device: torch.device) -> torch.Tensor:
@@ -66,14 +81,14 @@ def check_images(where: str, x) -> torch.Tensor:
     return x
 
 
-def check_eps(where: str, eps, x: torch.Tensor) -> torch.Tensor:
+def check_eps(where: str, eps, x: torch.Tensor, name: str = "eps") -> torch.Tensor:
     """eps as float32 (B,): one radius or one a sample."""
     try:
         eps = torch.as_tensor(eps, dtype=torch.float64, device=x.device)
     except (TypeError, ValueError, RuntimeError):
-        raise bad(where, "eps", eps, "a radius >= 0 or a tensor (B,) of them") from None
+        raise bad(where, name, eps, "a radius >= 0 or a tensor (B,) of them") from None
     if eps.dim() > 1 or (eps.dim() == 1 and len(eps) != len(x)):
-        raise bad(where, "eps", f"shape {tuple(eps.shape)}", f"a radius or a tensor ({len(x)},) of them")
+        raise bad(where, name, f"shape {tuple(eps.shape)}", f"a radius or a tensor ({len(x)},) of them")
     if eps.numel() and not bool(((eps >= 0) & eps.isfinite()).all()):
         raise bad(
             where, "eps", eps.tolist(), "finite radii >= 0", "radii are in [0,1] pixel units, 8/255 not 8"
@@ -87,8 +102,19 @@ def check_norm(where: str, norm: str) -> str:
     return norm
 
 
-def check_batch(where: str, x, y, ids, mask, targets=None):
-    """The batch, checked: x float32, y int64, ids int64 (0..B-1 by default), mask bool (B,1,H,W) or None."""
+@dataclass(frozen=True)
+class Checked:
+    """A batch that passed the border: x float32, y, ids and targets int64, mask bool (B, 1, H, W)."""
+
+    x: torch.Tensor
+    y: torch.Tensor
+    ids: torch.Tensor
+    mask: torch.Tensor | None = None
+    targets: torch.Tensor | None = None
+
+
+def check_batch(where: str, x, y, ids, mask, targets=None) -> Checked:
+    """The batch, checked and converted; ids are 0..B-1 by default."""
     x = check_images(where, x)
     y = _as_labels(where, "y", y, len(x), x.device)
     if ids is None:
@@ -102,7 +128,7 @@ def check_batch(where: str, x, y, ids, mask, targets=None):
         ids = ids.to(x.device)
     if targets is not None:
         targets = _as_labels(where, "targets", targets, len(x), x.device)
-    return x, y, ids, check_mask(where, mask, x), targets
+    return Checked(x, y, ids, check_mask(where, mask, x), targets)
 
 
 def check_mask(where: str, mask, x: torch.Tensor) -> torch.Tensor | None:

@@ -1,10 +1,10 @@
-"""The one loop. An attack overrides `start`, `direction`, `project` or `step_size`, never the loop.
+"""The one loop. An attack overrides `start`, `direction`, `step_size` or `project`, never the loop.
 
-    x <- start(x0)
-    repeat: g <- grad loss(logits(x), y);  x <- project(x + step * direction(g));  drop the samples that broke
+    x <- start(x0) repeat: g <- grad loss(logits(x), y);  x <- project(x + step_size * direction(g));  drop
+    the samples that broke
 
-Every iterate's logits are looked at: a sample that broke ends there, its batch row is freed, and its point is
-kept. For the rest the iterate with the highest loss is kept.
+Every iterate's logits are looked at: a sample that broke ends there, its point is kept, and the batch is
+compacted. Of the others the iterate with the highest loss is kept.
 """
 
 from __future__ import annotations
@@ -13,18 +13,20 @@ from dataclasses import dataclass, fields
 
 import torch
 
-from pyadvspur.attacks import losses, step
-from pyadvspur.attacks.balls import draw_start
-from pyadvspur.attacks.forward import Forward
+from pyadvspur.attacks import losses
+from pyadvspur.attacks.balls import distance, draw_start, inside
+from pyadvspur.attacks.forward import Forward, unit_size
 from pyadvspur.native.random import draw
+from pyadvspur.native.step import step_
 from pyadvspur.streams import DIRECTION, stream
+
+MOMENTUM = 0.75  # weight of the earlier directions, each gradient at mean size 1
+FIRST_STEP = 2.0  # of eps; falls with the square of the steps left
 
 
 @dataclass
 class Batch:
-    """What the loop needs of each sample still under attack, and what it found; every field has one row a
-    sample.
-    """
+    """The samples still under attack; every field has one row a sample, or is None."""
 
     row: torch.Tensor  # int64: place in the caller's batch
     ids: torch.Tensor
@@ -33,117 +35,131 @@ class Batch:
     eps: torch.Tensor
     mask: torch.Tensor | None = None
     target: torch.Tensor | None = None
-    x: torch.Tensor | None = None  # current iterate
-    best: torch.Tensor | None = None  # iterate with the highest loss so far
+    size: torch.Tensor | None = None  # step size, where the caller gave one
+    x: torch.Tensor | None = None  # the iterate
+    velocity: torch.Tensor | None = None
+    best: torch.Tensor | None = None  # the iterate with the highest loss, and that loss
     best_loss: torch.Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.row)
 
-    def select(self, keep: torch.Tensor) -> Batch:
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return type(self)(**{k: None if v is None else v[keep] for k, v in values.items()})
+    def select(self, rows: torch.Tensor) -> Batch:
+        values = ((f.name, getattr(self, f.name)) for f in fields(self))
+        return type(self)(**{name: None if v is None else v[rows] for name, v in values})
+
+
+class Found:
+    """What an attack has found, in the caller's order."""
+
+    def __init__(self, x: torch.Tensor):
+        n, device = len(x), x.device
+        self.x = x.clone()  # the point that broke the sample, or the worst one yet
+        self.loss = torch.full((n,), float("-inf"), device=device)
+        self.broken = torch.zeros(n, dtype=torch.bool, device=device)
+        self.steps = torch.zeros(n, dtype=torch.int64, device=device)
+        # the nearest point beyond the radius that breaks the sample: a larger radius need not search again
+        self.hint = x.clone()
+        self.hint_distance = torch.full((n,), float("inf"), dtype=torch.float64, device=device)
+
+    def broke(self, batch: Batch, loss: torch.Tensor) -> None:
+        self.x[batch.row], self.loss[batch.row], self.broken[batch.row] = batch.x, loss, True
+
+    def broke_outside(self, batch: Batch, far: torch.Tensor) -> None:
+        nearer = far < self.hint_distance[batch.row]
+        rows = batch.row[nearer]
+        self.hint[rows], self.hint_distance[rows] = batch.x[nearer], far[nearer]
+
+    def held(self, batch: Batch) -> None:
+        better = batch.best_loss > self.loss[batch.row]
+        rows = batch.row[better]
+        self.x[rows], self.loss[rows] = batch.best[better], batch.best_loss[better]
 
 
 class Loop:
-    """Projected gradient ascent with sign (linf), normalised (l2) or sparse (l1) steps.
+    """Projected gradient ascent: sign (linf), unit (l2) or sparse (l1) steps along the gradient.
 
-    step_size: None for 2.5 eps / steps, a number, or a tensor (B,) indexed by batch row. counters: what
-    happened, by name.
+    Without a step size: momentum, and steps that fall from 2 eps to 0. With one: the textbook's constant
+    steps.
     """
 
-    def __init__(self, forward: Forward, norm: str, loss: str, steps: int, step_size, seed: int):
+    def __init__(self, forward: Forward, norm: str, loss: str, steps: int, seed: int):
         self.forward, self.norm, self.loss = forward, norm, losses.get(loss)
-        self.steps, self.size, self.seed = steps, step_size, seed
-        self.counters = {"zero_gradients": 0, "nonfinite_logits": 0}
+        self.steps, self.seed = steps, seed
+        self.zero_gradients = self.nonfinite_logits = 0
 
     # what an attack may override
 
     def start(self, batch: Batch, restart: int) -> torch.Tensor:
+        """Where to begin, inside ball and box."""
         return draw_start(batch.x0, batch.ids, self.norm, batch.eps, self.seed, restart, batch.mask)
 
-    def step_size(self, batch: Batch, k: int) -> torch.Tensor:
-        if self.size is None:
-            return batch.eps * (2.5 / self.steps)
-        return self.size[batch.row]
-
     def direction(self, batch: Batch, grad: torch.Tensor, k: int) -> torch.Tensor:
-        return grad
+        """grad has mean size 1 in every sample."""
+        if batch.size is not None:
+            return grad
+        batch.velocity = grad if batch.velocity is None else batch.velocity.mul_(MOMENTUM).add_(grad)
+        return batch.velocity
+
+    def step_size(self, batch: Batch, k: int) -> torch.Tensor:
+        if batch.size is not None:
+            return batch.size
+        return batch.eps * (FIRST_STEP * (1 - k / self.steps) ** 2)
 
     def project(self, batch: Batch, direction: torch.Tensor, size: torch.Tensor, k: int) -> None:
-        step.move_(batch.x, batch.x0, direction, self.norm, batch.eps, size, batch.mask)
+        """Move batch.x, in place."""
+        step_(batch.x, batch.x0, direction, norm=self.norm, eps=batch.eps, step_size=size, mask=batch.mask)
 
     # the loop
 
     def run(self, batch: Batch, found: Found, restart: int = 0) -> None:
-        """Attack the samples of `batch`; write what was found into `found`."""
-        if batch.x is None:
-            batch.x = self.start(batch, restart)
+        """Attack `batch` from batch.x, or from `start` where that is None; results go to `found`."""
+        batch.x = self.start(batch, restart) if batch.x is None else batch.x
         batch.best, batch.best_loss = batch.x.clone(), torch.full_like(batch.eps, float("-inf"))
         for k in range(self.steps):
+            logits, loss, grad, usable = self.forward.gradient(batch.x, self.loss, batch.y, batch.target)
+            batch, kept = self._look(batch, logits, loss, found)
+            if kept is not None:
+                grad, usable = grad[kept], usable[kept]
             if not len(batch):
                 return
-            logits, loss, grad = self.forward.gradient(batch.x, self.loss, batch.y, batch.target)
-            batch, keep = self.look(batch, logits, loss, found)
-            grad = grad if keep is None else grad[keep]
-            if len(batch):
-                grad = self.mend(batch, self.direction(batch, grad, k), restart * self.steps + k)
-                self.project(batch, grad, self.step_size(batch, k), k)
-                found.steps[batch.row] += 1
-        if len(batch):
-            logits = self.forward.logits(batch.x)
-            batch, _ = self.look(batch, logits, self.loss(logits, batch.y, batch.target), found)
-            found.keep(batch)
+            grad = self._mend(batch, grad, usable, restart * self.steps + k)
+            direction = self.direction(batch, grad, k)
+            self.project(batch, direction, self.step_size(batch, k), k)
+            found.steps[batch.row] += 1
+        logits, loss = self.forward.values(batch.x, self.loss, batch.y, batch.target)
+        batch, _ = self._look(batch, logits, loss, found)
+        found.held(batch)
 
-    def look(self, batch: Batch, logits, loss, found: Found):
-        """Note the best iterates; take out the samples that broke. Returns the rest, and which rows they
-        were.
-        """
+    def _look(self, batch: Batch, logits: torch.Tensor, loss: torch.Tensor, found: Found):
+        """Note the best iterates, take out the samples that broke: the rest, and their rows (None: all)."""
         finite = logits.isfinite().all(1)
-        if not bool(finite.all()):
-            self.counters["nonfinite_logits"] += int((~finite).sum())
-            loss = torch.where(finite, loss, torch.full_like(loss, float("-inf")))
-        prediction = logits.argmax(1)
-        broken = (prediction != batch.y) if batch.target is None else (prediction == batch.target)
-        broken &= finite
+        self.nonfinite_logits += int((~finite).sum())
+        loss = torch.where(finite & loss.isfinite(), loss, float("-inf"))
         better = loss > batch.best_loss
         batch.best_loss = torch.where(better, loss, batch.best_loss)
-        batch.best[better] = batch.x[better]
-        if not bool(broken.any()):
+        batch.best = torch.where(better.view(-1, *[1] * (batch.x.dim() - 1)), batch.x, batch.best)
+        predicted = logits.argmax(1)
+        hit = (predicted != batch.y) if batch.target is None else (predicted == batch.target)
+        hits = (hit & finite).nonzero()[:, 0]
+        if not len(hits):
             return batch, None
-        found.broke(batch.select(broken), loss[broken])
-        keep = (~broken).nonzero()[:, 0]
-        return batch.select(keep), keep
+        broke = batch.select(hits)
+        far = distance(broke.x, broke.x0, self.norm)
+        within = inside(far, broke.eps)
+        found.broke(broke.select(within), loss[hits][within])
+        found.broke_outside(broke.select(~within), far[~within])
+        kept = torch.ones(len(batch), dtype=torch.bool, device=hits.device)
+        kept[hits[within]] = False
+        kept = kept.nonzero()[:, 0]
+        return batch.select(kept), kept
 
-    def mend(self, batch: Batch, grad: torch.Tensor, number: int) -> torch.Tensor:
-        """A random direction, keyed by the sample, where the gradient is zero or not finite."""
-        flat = grad.flatten(1)
-        top = flat.abs().amax(1)
-        bad = ~((top > 0) & top.isfinite())
-        if bool(bad.any()):
-            self.counters["zero_gradients"] += int(bad.sum())
-            random = draw(batch.ids[bad], flat.shape[1], "normal", self.seed, stream(DIRECTION, number))
+    def _mend(self, batch: Batch, grad: torch.Tensor, usable: torch.Tensor, number: int) -> torch.Tensor:
+        """A random direction, keyed by the sample, where there is no gradient."""
+        rows = (~usable).nonzero()[:, 0]
+        if len(rows):
+            self.zero_gradients += len(rows)
+            random = draw(batch.ids[rows], grad[0].numel(), "normal", self.seed, stream(DIRECTION, number))
             grad = grad.clone()
-            grad[bad] = random.view(-1, *grad.shape[1:])
+            grad[rows] = unit_size(random.view(-1, *grad.shape[1:]))[0]
         return grad
-
-
-class Found:
-    """The attack's results, in the caller's order."""
-
-    def __init__(self, x: torch.Tensor):
-        n = len(x)
-        self.x = x.clone()
-        self.loss = torch.full((n,), float("-inf"), device=x.device)
-        self.broken = torch.zeros(n, dtype=torch.bool, device=x.device)
-        self.steps = torch.zeros(n, dtype=torch.int64, device=x.device)
-
-    def broke(self, batch: Batch, loss: torch.Tensor) -> None:
-        self.x[batch.row], self.loss[batch.row] = batch.x, loss
-        self.broken[batch.row] = True
-
-    def keep(self, batch: Batch) -> None:
-        """Samples that held: their best iterate, if it beats what an earlier restart found."""
-        better = batch.best_loss > self.loss[batch.row]
-        rows = batch.row[better]
-        self.x[rows], self.loss[rows] = batch.best[better], batch.best_loss[better]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from pyadvspur.attacks.sweep import sweep
+from pyadvspur.attacks.sweep import as_radii, sweep
 from pyadvspur.errors import bad
 
 _Z95 = 1.959963984540054  # normal quantile of a two-sided 95 % interval
@@ -42,7 +42,7 @@ def robust_accuracy(
     """
     import pandas as pd
 
-    eps = [float(e) for e in (eps if isinstance(eps, (Sequence, torch.Tensor)) else [eps])]
+    eps = [float(e) for e in as_radii(eps)]
     held, n = torch.zeros(len(eps), dtype=torch.int64), 0
     for batch in _batches(data):
         x, y, *ids = batch

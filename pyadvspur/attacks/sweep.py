@@ -4,18 +4,14 @@ were.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 
-from pyadvspur.attacks import losses
-from pyadvspur.attacks.balls import length
-from pyadvspur.attacks.forward import Forward
-from pyadvspur.attacks.guard import check_batch, check_eps, check_norm, evaluating
-from pyadvspur.attacks.loop import Loop
-from pyadvspur.attacks.pgd import Run
+from pyadvspur.attacks.balls import distance
+from pyadvspur.attacks.guard import check_batch, check_eps
+from pyadvspur.attacks.run import attacking
 from pyadvspur.attacks.spec import AttackSpec
 
 
@@ -23,12 +19,12 @@ from pyadvspur.attacks.spec import AttackSpec
 class SweepResult:
     """What a sweep found, for E radii and B samples.
 
-    eps: the radii. broken: bool (E, B), verified, never True then False as eps grows. clean_correct: bool
-    (B,). prediction: int64 (E, B) and margin: float32 (E, B) (z_y - max other, logit units) and distance:
-    float32 (E, B) at the point that broke the sample, or else at the worst point seen up to that radius.
-    steps_used: int64 (B,) in all. x_adv: float32 (B, C, H, W), the point at the smallest radius that broke
-    the sample; the clean image where none did. zero_gradients, nonfinite_logits: counts, as in AttackResult.
-    n_forward, n_gradient: model calls, in samples.
+    eps: the radii. broken: bool (E, B), verified as in AttackResult; never True and then False as eps grows.
+    clean_correct: bool (B,). prediction: int64 (E, B), margin: float32 (E, B) (z_y - max_{i != y} z_i) and
+    distance: float32 (E, B), all at the point that broke the sample, or else at the worst one seen up to that
+    radius. steps_used: int64 (B,), of all radii. x_adv: float32 (B, C, H, W), the point at the smallest
+    radius that broke the sample; the clean image where none did. zero_gradients, nonfinite_logits: as in
+    AttackResult. n_forward, n_gradient: samples that went through the model without and with a gradient.
     """
 
     eps: tuple[float, ...]
@@ -45,48 +41,51 @@ class SweepResult:
     n_gradient: int = 0
 
 
-def sweep(
-    model: Callable, x: torch.Tensor, y: torch.Tensor, norm: str, eps: Sequence[float], attack: str = "pgd",
-    steps: int = 40, step_size=None, restarts: int = 1, seed: int = 0, ids: torch.Tensor | None = None,
-    mask: torch.Tensor | None = None, loss: str = "ce", precision: str = "float32",
-) -> SweepResult:  # fmt: skip
-    """Attack a batch at ascending radii.
+def as_radii(eps) -> tuple[float, ...]:
+    """Radii as a tuple: from a number, a sequence, an array or a tensor."""
+    if isinstance(eps, torch.Tensor) or hasattr(eps, "tolist"):
+        eps = eps.tolist()
+    return tuple(eps) if isinstance(eps, Sequence) else (eps,)
 
-    Arguments as in `pgd`; eps: ascending radii. Only survivors of a radius are attacked at the next, and
-    start there from the worst point found so far (further restarts start at random).
+
+def sweep(
+    model: Callable,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    norm: str,
+    eps: Sequence[float],
+    attack: str = "pgd",
+    steps: int = 40,
+    step_size: float | None = None,
+    restarts: int = 1,
+    seed: int = 0,
+    ids: torch.Tensor | None = None,
+    mask: torch.Tensor | None = None,
+    loss: str = "ce",
+    precision: str = "float32",
+) -> SweepResult:
+    """Attack a batch at ascending radii. Arguments as in `pgd`, except eps: radii, ascending.
+
+    Only survivors of a radius are attacked at the next. There the first restart starts at the worst point
+    found so far, and a point that broke a sample beyond its radius is tried first.
     """
     where = "attacks.sweep"
-    spec = AttackSpec(
-        norm, tuple(eps) if isinstance(eps, (Sequence, torch.Tensor)) else (eps,), attack, steps, restarts
-    )
-    check_norm(where, norm)
-    x, y, ids, mask, _ = check_batch(where, x, y, ids, mask)
-    losses.get(loss)
-    if step_size is not None:
-        step_size = check_eps(where, step_size, x)
-    shape = (len(spec.eps), len(x))
-    broken = torch.zeros(shape, dtype=torch.bool, device=x.device)
-    prediction = torch.zeros(shape, dtype=torch.int64, device=x.device)
-    margin, distance = torch.zeros(shape, device=x.device), torch.zeros(shape, device=x.device)
-    with evaluating(model), Forward(model) as exact, Forward(model, precision=precision) as fast:
-        search = exact if precision == "float32" else fast
-        run = Run(exact, Loop(search, norm, loss, steps, step_size, seed), x, y, ids, mask, None)
+    spec = AttackSpec(norm, as_radii(eps), attack, steps, restarts)
+    batch = check_batch(where, x, y, ids, mask)
+    step_size = None if step_size is None else check_eps(where, step_size, batch.x, "step_size")
+    broken, prediction, margin, far = [], [], [], []
+    with attacking(model, batch, norm, loss, steps, step_size, seed, precision) as run:
         for e, radius in enumerate(spec.eps):
-            run.attack(
-                torch.full_like(x[:, 0].flatten(1)[:, 0] if x.numel() else x.new_zeros(len(x)), radius),
-                restarts,
-                warm=e > 0,
-            )
-            broken[e], prediction[e], margin[e] = run.found.broken, run.prediction, run.margin
-            distance[e] = length(run.found.x - x, norm)
-    counters = run.loop.counters
-    x_adv = torch.where(run.found.broken.view(-1, *[1] * (x.dim() - 1)), run.found.x, x)
-    if counters["nonfinite_logits"]:
-        warnings.warn(
-            f"attacks: the model returned logits that are not finite {counters['nonfinite_logits']} times; "
-            "such a point never counts as broken", RuntimeWarning, stacklevel=2,
-        )  # fmt: skip
+            run.attack(check_eps(where, radius, batch.x), restarts, warm=e > 0)
+            broken.append(run.found.broken.clone())
+            prediction.append(run.prediction.clone())
+            margin.append(run.margin.clone())
+            far.append(distance(run.found.x, batch.x, norm).float())
+    found, search = run.found, run.loop.forward
+    shape = (-1, *[1] * (batch.x.dim() - 1))
+    n_forward = sum(f.n_forward for f in {run.forward, search})
     return SweepResult(
-        spec.eps, broken, run.clean_correct, prediction, margin, distance, run.found.steps, x_adv,
-        n_forward=exact.n_forward + fast.n_forward, n_gradient=search.n_gradient, **counters,
+        spec.eps, torch.stack(broken), run.clean_correct, torch.stack(prediction), torch.stack(margin),
+        torch.stack(far), found.steps, torch.where(found.broken.view(shape), found.x, batch.x),
+        run.loop.zero_gradients, run.loop.nonfinite_logits, n_forward, search.n_gradient,
     )  # fmt: skip
