@@ -96,7 +96,7 @@ double dual_norm(Attack attack, int64_t d, const double* theta) {
 
 Verdict certify(Attack attack, const Gaussian& problem, double eps, const double* theta, const double* error,
                 const double* pull) {
-  Verdict out;
+  Verdict out{};
   out.norm = dual_norm(attack, problem.d, theta);
   const double explained = std::max(0.0, dense::dot(problem.d, error, pull));
   out.spread2 = problem.noise_variance + explained;
@@ -106,11 +106,12 @@ Verdict certify(Attack attack, const Gaussian& problem, double eps, const double
   if (s > 0) {
     // v / (1 + c eps N / s) = pull + lambda g
     const double lean = 1 + kC * eps * n / s;
-    const double length = lean * defect(attack, problem.d, theta, n, pull, out.multiplier);
+    const double length = defect(attack, problem.d, theta, n, pull, out.multiplier);
     // a better N' has sigma^2 + 2 c sigma eps N' + (eps N')^2 <= risk: sharper than eps N' <= sqrt(risk)
     const double excess = explained + eps * n * (2 * kC * s + eps * n);
     const double better = excess / (std::sqrt(kC * kC * sigma * sigma + excess) + kC * sigma);
-    out.gap = 2 * length * (n + better / eps);
+    out.gap_per_defect = 2 * lean * (n + better / eps);
+    out.gap = out.gap_per_defect * length;
   } else {
     out.gap = out.risk;  // s = 0 off the plateau's own answer: nothing better is known
   }
@@ -118,7 +119,7 @@ Verdict certify(Attack attack, const Gaussian& problem, double eps, const double
 }
 
 Verdict certify_plateau(Attack attack, int64_t d, double eps, const double* theta, const double* gradient) {
-  Verdict out;
+  Verdict out{};
   out.norm = dual_norm(attack, d, theta);
   out.spread2 = out.multiplier = 0;
   out.risk = risk(eps, 0, out.norm);

@@ -11,6 +11,7 @@ namespace advspur::theory {
 
 struct Verdict {
   double risk, spread2, norm, multiplier, gap;  // spread2 = s^2, norm = N
+  double gap_per_defect;                        // gap per unit by which cov (theta* - theta) misses lambda g
 };
 
 // error = theta - theta*, pull = cov error, all (d). The gap is an upper bound on risk - min risk at eps > 0.

@@ -34,7 +34,7 @@ struct Path::State {
   bool ridge_ready = false;
   int singular = -1, rest_singular = -1;  // not known yet
   std::vector<int64_t> order;
-  std::vector<double> weights, error, pull, plateau, gradient, gathered, packed;
+  std::vector<double> weights, error, pull, plateau, gradient, direction, gathered, packed;
   std::vector<double> lambda;
 
   const Gaussian& problem() const { return reduced.problem(); }
@@ -122,12 +122,14 @@ void Path::State::make_plateau() {
   } else {
     const Piece& last = pieces->pieces().back();
     pieces->weights(last, 0.0, plateau.data());
-    std::vector<double> direction(n);
+    direction.assign(n, 0.0);
     pieces->direction(last, direction.data());
     dense::add_rows(p.d, p.d, direction.data(), p.cov, p.d, gradient.data());
   }
   const double least = dual_norm(attack, p.d, plateau.data());
-  if (dual_norm(attack, p.d, p.theta) <= least * (1 + 1e-12)) {
+  const bool true_weights =
+      attack == Attack::kL2 ? ridge.full_rank() : dual_norm(attack, p.d, p.theta) <= least * (1 + 1e-12);
+  if (true_weights) {
     std::copy_n(p.theta, n, plateau.data());  // the true weights themselves, without rounding errors
   } else {
     for (double& w : plateau) w = std::abs(w) <= 1e-14 * least ? 0.0 : w;
@@ -139,7 +141,8 @@ bool Path::State::unique_at(const double* weights_row, const double* pull_row, c
     if (rest_singular < 0) rest_singular = reduced.rest_is_singular();
     if (rest_singular) return false;
   }
-  return is_unique(attack, problem(), weights_row, pull_row, verdict.norm, verdict.multiplier);
+  return is_unique(attack, problem(), weights_row, pull_row, verdict.norm, verdict.multiplier,
+                   std::sqrt(verdict.spread2));
 }
 
 void Path::State::report_full(int64_t i, const double* full, const Answers& out) const {
@@ -219,7 +222,8 @@ void Path::State::answer_block(int64_t count, const int64_t* index, const double
     double *row = weights.data() + i * n, *lean = error.data() + i * n, *back = pull.data() + i * n;
     Verdict verdict = kind[i] == kPlateau ? certify_plateau(attack, n, e, row, gradient.data())
                                           : certify(attack, p, e, row, lean, back);
-    if (!(verdict.gap <= kTolerated * verdict.risk)) fall_back(attack, p, e, row, lean, back, verdict);
+    if (kind[i] != kPlateau && !(verdict.gap <= kTolerated * verdict.risk))
+      fall_back(attack, p, e, row, lean, back, verdict);
     if (out.unique != nullptr || out.risk != nullptr) {
       const bool on_plateau = kind[i] == kPlateau;
       bool unique = true;
@@ -229,6 +233,7 @@ void Path::State::answer_block(int64_t count, const int64_t* index, const double
           for (int64_t j = 0; j < n; ++j) back[j] = -gradient[j];
           Verdict at = verdict;
           at.multiplier = 1;
+          at.spread2 = dense::dot(n, direction.data(), gradient.data());
           unique = unique_at(row, back, at);
         } else {
           unique = unique_at(row, back, verdict);
@@ -260,7 +265,7 @@ void Path::solve(int64_t k, const double* eps, const Answers& out) {
     }
     // no radius, or one that no weight is worth: the true weights, or none
     const bool none = eps[i] > 0;
-    Verdict v{none ? p.explained + p.noise_variance : p.noise_variance, 0, 0, 0, 0};
+    Verdict v{none ? p.explained + p.noise_variance : p.noise_variance, 0, 0, 0, 0, 0};
     v.spread2 = v.risk;
     v.multiplier = none ? multiplier(eps[i], std::sqrt(v.risk), 0) : 0.0;
     bool unique = true;

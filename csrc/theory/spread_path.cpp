@@ -28,7 +28,7 @@ void SpreadPath::start() {
 
 double SpreadPath::gain(int64_t j) const {
   const double g = sign_[j] * moving_[j];
-  return g > 1e-13 * row_sum_[j] ? g : 0.0;
+  return g > 1e-14 * row_sum_[j] ? g : 0.0;
 }
 double SpreadPath::amount(int64_t j) const {
   const double y = 1 + sign_[j] * moving_[j];
@@ -62,7 +62,8 @@ void SpreadPath::advance() {
   for (int64_t j = 0; j < d; ++j) {
     if (in_[j]) continue;
     const double slack = sign_[j] * (fixed_[j] - norm_ * moving_[j]);
-    if (origin ? p_.b[j] == 0 : (j == event_ || slack <= kTied * lambda_)) ties_.push_back(j);
+    const double size = std::abs(fixed_[j]) + norm_ * std::abs(moving_[j]);  // features differ in scale
+    if (origin ? p_.b[j] == 0 : (j == event_ || slack <= kTied * size)) ties_.push_back(j);
   }
   resolve_ties(origin);
 

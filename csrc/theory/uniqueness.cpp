@@ -59,7 +59,7 @@ void nonnegative_quadratic(int64_t n, const double* s, const double* h, double* 
 }
 
 bool is_unique(Attack attack, const Gaussian& problem, const double* theta, const double* pull, double norm,
-               double lambda) {
+               double lambda, double spread) {
   if (attack == Attack::kL2 || norm <= 0) return true;
   // Another optimum differs by a null direction h of cov among the features that may move: those inside their
   // limits (free) and those at them whose multiplier is 0 (edge), which may move one way only.
@@ -77,7 +77,7 @@ bool is_unique(Attack attack, const Gaussian& problem, const double* theta, cons
       const double outward = theta[j] > 0 ? 1.0 : -1.0;
       if (std::abs(theta[j]) < norm) {
         free.push_back(j);
-      } else if (-outward * pull[j] <= kTied * lambda) {
+      } else if (-outward * pull[j] <= kTied * spread * std::sqrt(problem.cov[j * d + j])) {
         edge.push_back(j), sign.push_back(-outward);
       }
     }

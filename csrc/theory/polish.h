@@ -1,0 +1,22 @@
+// The optimum of a face (which weights are zero, or equal in size) from scratch, in extended precision where
+// that is affordable: for ill-conditioned covariances, and to finish what the interior point begins.
+#pragma once
+
+#include <vector>
+
+#include "advspur/theory.h"
+#include "theory/problem.h"
+
+namespace advspur::theory {
+
+inline constexpr int64_t kExtended = 200;  // features up to which long double is used
+
+struct Candidate {
+  std::vector<double> theta, error, pull;  // error = theta - theta*, pull = cov error
+};
+
+// The face of `theta` (zeros for kLinf, largest weights for kL1; everything for kL2). False where it cannot
+// be solved.
+bool polish(Attack attack, const Gaussian& problem, double eps, const double* theta, Candidate& out);
+
+}  // namespace advspur::theory
