@@ -7,6 +7,9 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   bind_device(m);
   bind_memory(m);
   bind_random(m);
+  bind_step(m);
+  bind_project(m);
+  bind_score(m);
   bind_blas(m);
   bind_theory(m);
   bind_render(m);

@@ -27,6 +27,8 @@ def check_state(where: str, name: str, x: torch.Tensor, like: torch.Tensor | Non
     if not isinstance(x, torch.Tensor) or x.dtype != torch.float32 or x.dim() < 2:
         got = f"{x.dtype} {tuple(x.shape)}" if isinstance(x, torch.Tensor) else type(x).__name__
         raise bad(where, name, got, "a float32 tensor (B, ...) of at least two dimensions")
+    if x.shape[1:].numel() >= 2**31:
+        raise bad(where, name, f"{x.shape[1:].numel()} elements a sample", "fewer than 2**31")
     if like is not None:
         check_match(where, name, x, like)
 
@@ -66,3 +68,24 @@ def mask_bytes(where: str, mask: torch.Tensor | None, like: torch.Tensor) -> tor
 def mask_of(mask: torch.Tensor | None) -> torch.Tensor | None:
     """Bytes (B,H,W) as a boolean (B,1,H,W), for the plain-torch twins."""
     return None if mask is None else (mask != 0)[:, None]
+
+
+def batch_arguments(x: torch.Tensor, mask: torch.Tensor | None) -> dict[str, int | bool]:
+    """How a kernel is told of a batch and of its mask: flat samples, and where a pixel's elements lie."""
+    return {
+        "mask": address(mask),
+        "pixels": 0 if mask is None else mask.shape[1] * mask.shape[2],
+        "interleaved": mask is not None and not x.is_contiguous(),
+        "samples": x.shape[0],
+        "n": x.shape[1:].numel(),
+    }
+
+
+def address(x: torch.Tensor | None) -> int:
+    return 0 if x is None else x.data_ptr()
+
+
+def reduction_scratch(x: torch.Tensor) -> torch.Tensor:
+    """Device memory for the partial sums of a sample-wise reduction: three doubles a chunk of 4,096 elements."""
+    chunks = -(-x.shape[1:].numel() // 4096)
+    return torch.empty(3 * chunks * x.shape[0], dtype=torch.float64, device=x.device)

@@ -5,16 +5,44 @@ from __future__ import annotations
 import torch
 
 from pyadvspur.errors import unknown
-from pyadvspur.native.layout import check_state, mask_bytes, mask_of, memory_order, per_sample
-from pyadvspur.native.ops import register
+from pyadvspur.native.core import core, has_cuda
+from pyadvspur.native.layout import (
+    address,
+    batch_arguments,
+    check_state,
+    mask_bytes,
+    mask_of,
+    memory_order,
+    per_sample,
+    reduction_scratch,
+)
+from pyadvspur.native.ops import cuda_stream, register, threads
 from pyadvspur.reference import project as reference
 
 NORMS = ("linf", "l2", "l1")
 _SCHEMA = "project(Tensor(a!) delta, Tensor? x0, int norm, Tensor eps, Tensor? mask) -> ()"
 
 
-def _project_reference(delta, x0, norm, eps, mask):
-    delta.copy_(reference.project(delta, NORMS[norm], eps, x0, mask_of(mask)))
+def _arguments(delta, x0, norm, eps, mask):
+    batch = batch_arguments(delta, mask)
+    return {"norm": norm, "delta": delta.data_ptr(), "x0": address(x0), "eps": eps.data_ptr(), **batch}
+
+
+def _project_cpu(*args):
+    core.project_cpu(**_arguments(*args), threads=threads())
+
+
+def _project_cuda(delta, x0, norm, eps, mask):
+    if not has_cuda:
+        delta.copy_(reference.project(delta, NORMS[norm], eps, x0, mask_of(mask)))
+        return
+    with torch.cuda.device(delta.device):
+        scratch = reduction_scratch(delta) if NORMS[norm] == "l2" else None
+        core.project_cuda(
+            **_arguments(delta, x0, norm, eps, mask),
+            scratch=address(scratch),
+            cuda_stream=cuda_stream(delta.device),
+        )
 
 
 def _project_fake(delta, x0, norm, eps, mask):
@@ -22,7 +50,7 @@ def _project_fake(delta, x0, norm, eps, mask):
     torch._check(eps.shape[0] == delta.shape[0])
 
 
-_project = register(_SCHEMA, cpu=_project_reference, cuda=_project_reference, fake=_project_fake)
+_project = register(_SCHEMA, cpu=_project_cpu, cuda=_project_cuda, fake=_project_fake)
 
 
 def project_(

@@ -8,7 +8,8 @@ import torch
 
 from pyadvspur.errors import bad
 from pyadvspur.labels import LabelMap
-from pyadvspur.native.ops import register
+from pyadvspur.native.core import core, has_cuda
+from pyadvspur.native.ops import cuda_stream, register, threads
 from pyadvspur.reference import score as reference
 
 _DTYPES = (torch.float32, torch.bfloat16, torch.float16)
@@ -27,10 +28,34 @@ class Scores(NamedTuple):
     correct: torch.Tensor  # bool: prediction is the label
 
 
-def _score_reference(logits, labels, codes, prediction, probability, margin, correct):
-    outputs = (prediction, probability, margin, correct)
-    for out, value in zip(outputs, reference.score(logits, labels, codes), strict=True):
-        out.copy_(value)
+def _arguments(logits, labels, codes, prediction, probability, margin, correct):
+    return {
+        "type": _DTYPES.index(logits.dtype),
+        "logits": logits.data_ptr(),
+        "stride": logits.stride(0),
+        "labels": labels.data_ptr(),
+        "codes": codes.data_ptr(),
+        "prediction": prediction.data_ptr(),
+        "probability": probability.data_ptr(),
+        "margin": margin.data_ptr(),
+        "correct": correct.data_ptr(),
+        "rows": logits.shape[0],
+        "k": logits.shape[1],
+    }
+
+
+def _score_cpu(*args):
+    core.score_cpu(**_arguments(*args), threads=threads())
+
+
+def _score_cuda(logits, labels, codes, *outputs):
+    if not has_cuda:
+        for out, value in zip(outputs, reference.score(logits, labels, codes), strict=True):
+            out.copy_(value)
+        return
+    with torch.cuda.device(logits.device):
+        arguments = _arguments(logits, labels, codes, *outputs)
+        core.score_cuda(**arguments, cuda_stream=cuda_stream(logits.device))
 
 
 def _score_fake(logits, labels, codes, prediction, probability, margin, correct):
@@ -39,7 +64,7 @@ def _score_fake(logits, labels, codes, prediction, probability, margin, correct)
     )
 
 
-_score = register(_SCHEMA, cpu=_score_reference, cuda=_score_reference, fake=_score_fake)
+_score = register(_SCHEMA, cpu=_score_cpu, cuda=_score_cuda, fake=_score_fake)
 
 
 def score(logits: torch.Tensor, labels: torch.Tensor, label_map: LabelMap) -> Scores:

@@ -5,8 +5,19 @@ from __future__ import annotations
 import torch
 
 from pyadvspur.errors import bad, unknown
-from pyadvspur.native.layout import check_match, check_state, mask_bytes, mask_of, memory_order, per_sample
-from pyadvspur.native.ops import register
+from pyadvspur.native.core import core, has_cuda
+from pyadvspur.native.layout import (
+    address,
+    batch_arguments,
+    check_match,
+    check_state,
+    mask_bytes,
+    mask_of,
+    memory_order,
+    per_sample,
+    reduction_scratch,
+)
+from pyadvspur.native.ops import cuda_stream, register, threads
 from pyadvspur.reference import step as reference
 
 NORMS = ("linf", "l2", "l1")
@@ -16,17 +27,44 @@ _SCHEMA = (
 )
 
 
-def _step_reference(x, x0, grad, norm, eps, step_size, mask, k, moved):
-    new, went = reference.step(x, x0, grad, NORMS[norm], eps, step_size, mask_of(mask), k)
-    x.copy_(new)
-    moved.copy_(went)
+def _arguments(x, x0, grad, norm, eps, step_size, mask, k, moved):
+    return {
+        "norm": norm,
+        "x": x.data_ptr(),
+        "x0": x0.data_ptr(),
+        "grad": grad.data_ptr(),
+        "eps": eps.data_ptr(),
+        "step_size": step_size.data_ptr(),
+        "k": address(k),
+        "moved": moved.data_ptr(),
+        **batch_arguments(x, mask),
+    }
+
+
+def _step_cpu(*args):
+    core.step_cpu(**_arguments(*args), threads=threads())
+
+
+def _step_cuda(x, x0, grad, norm, eps, step_size, mask, k, moved):
+    if not has_cuda:
+        new, went = reference.step(x, x0, grad, NORMS[norm], eps, step_size, mask_of(mask), k)
+        x.copy_(new)
+        moved.copy_(went)
+        return
+    with torch.cuda.device(x.device):
+        scratch = reduction_scratch(x) if NORMS[norm] == "l2" else None
+        core.step_cuda(
+            **_arguments(x, x0, grad, norm, eps, step_size, mask, k, moved),
+            scratch=address(scratch),
+            cuda_stream=cuda_stream(x.device),
+        )
 
 
 def _step_fake(x, x0, grad, norm, eps, step_size, mask, k, moved):
     torch._check(x.shape == x0.shape and x.shape == grad.shape and moved.shape == eps.shape)
 
 
-_step = register(_SCHEMA, cpu=_step_reference, cuda=_step_reference, fake=_step_fake)
+_step = register(_SCHEMA, cpu=_step_cpu, cuda=_step_cuda, fake=_step_fake)
 
 
 def _counts(k: float | torch.Tensor | None, x: torch.Tensor) -> torch.Tensor:

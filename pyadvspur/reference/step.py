@@ -16,7 +16,7 @@ def bounds_linf(x0: torch.Tensor, eps: torch.Tensor) -> tuple[torch.Tensor, torc
 
 
 def sparse_sign(x: torch.Tensor, g: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
-    """sign(g) on the k largest |g| that can still move inside [0,1], divided by their number; ties by index."""
+    """sign(g) on the k largest |g| that can still move inside [0,1], 0 elsewhere; ties by index."""
     able = ((g > 0) & (x < 1)) | ((g < 0) & (x > 0))
     size = torch.where(able, g.abs(), 0.0).flatten(1)
     order = size.argsort(dim=1, descending=True, stable=True)
@@ -24,8 +24,7 @@ def sparse_sign(x: torch.Tensor, g: torch.Tensor, k: torch.Tensor) -> torch.Tens
         1, order, torch.arange(size.shape[1], device=x.device).expand_as(order)
     )
     chosen = (rank < k[:, None]) & (size > 0)
-    share = 1.0 / chosen.sum(1, keepdim=True).clamp(min=1).double()
-    return (torch.sign(g).flatten(1) * chosen * share).reshape(x.shape)
+    return (torch.sign(g).flatten(1) * chosen).reshape(x.shape)
 
 
 def step(
@@ -60,7 +59,8 @@ def step(
     else:
         direction = sparse_sign(start, g, k)
         moved = (direction != 0).flatten(1).any(1)
-        v = (start - x0) + (wide(step_size, x).double() * direction).float()
+        share = step_size.double() / direction.abs().double().flatten(1).sum(1).clamp(min=1)
+        v = (start - x0) + wide(share.float(), x) * direction
         room = room_of(v, x0)
         new = (x0 + soft(v, room, threshold_l1(v, room, eps)).float()).clamp(0, 1)
     return torch.where(wide(moved, x), new, x), moved

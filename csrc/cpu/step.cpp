@@ -1,0 +1,160 @@
+#include "advspur/step.h"
+
+#include <vector>
+
+#include "core/ball.h"
+#include "core/macros.h"
+#include "cpu/chunks.h"
+#include "cpu/step_l1.h"
+
+namespace advspur::cpu {
+namespace {
+
+// ---- linf: one pass
+// -----------------------------------------------------------------------------------------
+
+bool any_of(const uint32_t* seen) {
+  uint32_t any = 0;
+  for (int l = 0; l < kLanes; ++l) any |= seen[l];
+  return any != 0;
+}
+
+// Returns whether any element had a direction.
+ADVSPUR_CLONES bool linf_chunk(float* __restrict x, const float* __restrict x0, const float* __restrict g,
+                               int64_t count, float eps, float step) {
+  uint32_t seen[kLanes] = {};
+  for_lanes(count, [&](int64_t i, int l) ADVSPUR_INLINE {
+    seen[l] |= size_bits(g[i]) & finite_mask(g[i]);
+    x[i] = step_linf(x[i], x0[i], g[i], eps, step);
+  });
+  return any_of(seen);
+}
+
+ADVSPUR_CLONES bool linf_chunk_masked(float* __restrict x, const float* __restrict x0,
+                                      const float* __restrict g, const uint8_t* __restrict mask,
+                                      int64_t count, float eps, float step) {
+  uint32_t seen[kLanes] = {};
+  for_lanes(count, [&](int64_t i, int l) ADVSPUR_INLINE {
+    const uint32_t may = mask_if(mask[i] != 0);
+    seen[l] |= size_bits(g[i]) & finite_mask(g[i]) & may;
+    const uint32_t there = to_bits(step_linf(x[i], x0[i], g[i], eps, step));
+    x[i] = from_bits((there & may) | (to_bits(x0[i]) & ~may));
+  });
+  return any_of(seen);
+}
+
+void step_linf_batch(const Step& s, int threads) {
+  std::memset(s.moved, 0, static_cast<size_t>(s.batch.samples));
+  for_chunks(0, s.batch.samples, s.batch.n, threads, [&s](int64_t sample, int64_t chunk) {
+    uint8_t tile[kChunk];
+    const uint8_t* mask = mask_of_chunk(s.mask, s.batch.n, sample, chunk, tile);
+    const int64_t at = sample * s.batch.n + chunk * kChunk, count = chunk_size(s.batch.n, chunk);
+    const float eps = s.eps[sample], step = s.step_size[sample];
+    const bool any = mask == nullptr
+                         ? linf_chunk(s.x + at, s.x0 + at, s.grad + at, count, eps, step)
+                         : linf_chunk_masked(s.x + at, s.x0 + at, s.grad + at, mask, count, eps, step);
+    if (any) {
+#pragma omp atomic write
+      s.moved[sample] = 1;
+    }
+  });
+}
+
+// ---- l2: one pass for three sums, one to move
+// ---------------------------------------------------------------
+
+struct TermL2 {
+  const float *x, *x0, *g;
+  ADVSPUR_HD void operator()(int64_t i, double* out) const {
+    const double g_i = finite_or_zero(g[i]);
+    const double d_i = x[i] - x0[i];
+    out[0] = g_i * g_i;
+    out[1] = g_i * d_i;
+    out[2] = d_i * d_i;
+  }
+};
+
+struct TermL2Masked {
+  const float *x, *x0, *g;
+  const uint8_t* mask;
+  ADVSPUR_HD void operator()(int64_t i, double* out) const {
+    const uint32_t may = mask_if(mask[i] != 0);
+    const double g_i = from_bits(to_bits(finite_or_zero(g[i])) & may);
+    const double d_i = from_bits(to_bits(x[i] - x0[i]) & may);
+    out[0] = g_i * g_i;
+    out[1] = g_i * d_i;
+    out[2] = d_i * d_i;
+  }
+};
+
+ADVSPUR_CLONES void l2_sums(const float* x, const float* x0, const float* g, int64_t count, double* out) {
+  sum_chunk<3>(count, TermL2{x, x0, g}, out);
+}
+
+ADVSPUR_CLONES void l2_sums_masked(const float* x, const float* x0, const float* g, const uint8_t* mask,
+                                   int64_t count, double* out) {
+  sum_chunk<3>(count, TermL2Masked{x, x0, g, mask}, out);
+}
+
+ADVSPUR_CLONES void l2_move(float* __restrict x, const float* __restrict x0, const float* __restrict g,
+                            int64_t count, PlanL2 plan) {
+  for (int64_t i = 0; i < count; ++i) x[i] = step_l2(x[i], x0[i], finite_or_zero(g[i]), plan);
+}
+
+ADVSPUR_CLONES void l2_move_masked(float* __restrict x, const float* __restrict x0, const float* __restrict g,
+                                   const uint8_t* __restrict mask, int64_t count, PlanL2 plan) {
+  for (int64_t i = 0; i < count; ++i) {
+    const uint32_t may = mask_if(mask[i] != 0),
+                   there = to_bits(step_l2(x[i], x0[i], finite_or_zero(g[i]), plan));
+    x[i] = from_bits((there & may) | (to_bits(x0[i]) & ~may));
+  }
+}
+
+void step_l2_sample(const Step& s, int64_t sample, int threads) {
+  const int64_t n = s.batch.n, chunks = chunks_of(n);
+  std::vector<double> sums(static_cast<size_t>(3 * chunks));
+  for_chunks(sample, sample + 1, n, threads, [&](int64_t, int64_t chunk) {
+    uint8_t tile[kChunk];
+    const uint8_t* mask = mask_of_chunk(s.mask, n, sample, chunk, tile);
+    const int64_t at = sample * n + chunk * kChunk, count = chunk_size(n, chunk);
+    if (mask == nullptr) {
+      l2_sums(s.x + at, s.x0 + at, s.grad + at, count, &sums[3 * chunk]);
+    } else {
+      l2_sums_masked(s.x + at, s.x0 + at, s.grad + at, mask, count, &sums[3 * chunk]);
+    }
+  });
+  double total[3];
+  sum_chunks<3>(sums.data(), chunks, total);
+  const PlanL2 plan = plan_l2(total[0], total[1], total[2], s.eps[sample], s.step_size[sample]);
+  s.moved[sample] = plan.moves;
+  if (!plan.moves) return;
+  for_chunks(sample, sample + 1, n, threads, [&](int64_t, int64_t chunk) {
+    uint8_t tile[kChunk];
+    const uint8_t* mask = mask_of_chunk(s.mask, n, sample, chunk, tile);
+    const int64_t at = sample * n + chunk * kChunk, count = chunk_size(n, chunk);
+    if (mask == nullptr) {
+      l2_move(s.x + at, s.x0 + at, s.grad + at, count, plan);
+    } else {
+      l2_move_masked(s.x + at, s.x0 + at, s.grad + at, mask, count, plan);
+    }
+  });
+}
+
+}  // namespace
+
+void step(const Step& s, int threads) {
+  switch (s.norm) {
+    case Norm::kLinf:
+      step_linf_batch(s, threads);
+      break;
+    case Norm::kL2:
+      for_samples(s.batch.samples, threads,
+                  [&s](int64_t sample, int inner) { step_l2_sample(s, sample, inner); });
+      break;
+    case Norm::kL1:
+      step_l1_batch(s, threads);
+      break;
+  }
+}
+
+}  // namespace advspur::cpu

@@ -1,0 +1,39 @@
+// The update of a projected gradient attack, in place: x <- project(x + step_size * direction(grad)).
+//
+// x, x0, grad: (samples, n); eps, step_size, moved: one per sample. Elements of grad that are not finite
+// count as zero. moved: whether the sample had a direction. A sample without one is left alone (linf:
+// clamped, which leaves a point of the ball as it is). linf: sign(grad), the ball, the box; never outside the
+// ball by rounding. l2: grad / |grad|_2, the ball, then the box. l1: equal shares on the k largest |grad|
+// that can move inside the box (ties: lowest index), then the exact
+//     projection on ball and box. k: one per sample, used by l1 only.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "advspur/ball.h"
+
+namespace advspur {
+
+struct Step {
+  Norm norm;
+  float* x;
+  const float* x0;
+  const float* grad;
+  const float* eps;
+  const float* step_size;
+  const int64_t* k;
+  uint8_t* moved;
+  Mask mask;
+  Batch batch;
+};
+
+namespace cpu {
+void step(const Step& s, int threads);
+}
+namespace cuda {
+// scratch: reduction_bytes(batch) bytes on the device for l2, else unused. No allocation, no synchronisation.
+void step(const Step& s, void* scratch, void* cuda_stream);
+}  // namespace cuda
+
+}  // namespace advspur
