@@ -91,7 +91,6 @@ def _draw(out: Path, maps: dict, cores: int, problem, path, config: dict) -> Non
     from matplotlib.colors import LinearSegmentedColormap
 
     heat = LinearSegmentedColormap.from_list("heat", ["#fde6d8", "#f3a477", "#d9581c", "#8a2f06"])
-    heat.set_bad("#ffffff")
     with sheet(out / "figure", 1, 3, (11.2, 3.9), width_ratios=[1.0, 1.0, 0.95]) as (figure, axes):
         for panel, (m, (rho, ratio, _, share)) in zip(axes, maps.items()):
             image = panel.pcolormesh(

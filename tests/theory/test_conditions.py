@@ -8,17 +8,11 @@ import pytest
 from pyadvspur import AdvSpurError
 from pyadvspur.theory import LinearProblem, examples, never_uses_spurious
 from pyadvspur.theory.norms import NORMS, C
-from tests.theory.samples import random_problem, read_samples
-
-NOISE_FREE = pytest.mark.xfail(
-    reason="linf path: where a face fits exactly, r is rounding and features join at lambda ~ 1e-17 of its largest: "
-    "false knots, onset 0, and without noise a plateau that ends too early with a large gap and no fallback",
-)
 
 
-def test_samples(data_dir):
+def test_samples(samples):
     seen = set()
-    for problem, answer in read_samples(data_dir):
+    for problem, answer in samples:
         if answer["spurious_used"] is not None:
             assert problem.uses_spurious(answer["norm"], answer["eps"]) is answer["spurious_used"], answer[
                 "name"
@@ -29,9 +23,9 @@ def test_samples(data_dir):
 
 @pytest.mark.parametrize(
     ("norm", "noise_std"),
-    [("l2", 0.5), ("l1", 0.5), ("linf", 0.5), pytest.param("linf", 0.0, marks=NOISE_FREE)],
+    [("l2", 0.5), ("l1", 0.5), ("linf", 0.5), ("linf", 0.0)],
 )
-def test_random_problems_agree_with_the_weights(norm, noise_std):
+def test_random_problems_agree_with_the_weights(norm, noise_std, random_problem):
     rng = np.random.default_rng(1)
     answers = []
     for _ in range(25):
@@ -134,7 +128,7 @@ def test_uniform_version():
     assert never_uses_spurious(LinearProblem(cov, np.zeros(3), 0, [0, 1]), "linf").left == pytest.approx(0.45)
 
 
-def test_uniform_version_is_attained():
+def test_uniform_version_is_attained(random_problem):
     """A sign vector whose pull exceeds 1 is the sign of some t*, and a small radius then brings the feature in."""
     rng = np.random.default_rng(3)
     for _ in range(10):
@@ -146,8 +140,7 @@ def test_uniform_version_is_attained():
         assert aligned.uses_spurious("linf", 1e-4) == uniform.spurious
 
 
-@NOISE_FREE
-def test_onset_of_a_path_that_never_uses_spurious_features():
+def test_onset_of_a_path_that_never_uses_spurious_features(random_problem):
     rng = np.random.default_rng(0)
     for _ in range(20):
         problem = random_problem(rng, d=12, n_core=3)

@@ -7,10 +7,9 @@ import pytest
 
 from pyadvspur import AdvSpurError
 from pyadvspur.theory import LinearProblem, simulate
-from tests.theory.samples import random_problem
 
 
-def test_moments():
+def test_moments(random_problem):
     problem = random_problem(np.random.default_rng(0))
     n = 200_000
     x, y = simulate(problem, n, seed=1)
@@ -27,7 +26,7 @@ def test_moments():
     assert np.abs(residual @ x / n).max() < 0.01
 
 
-def test_rows_belong_to_their_number():
+def test_rows_belong_to_their_number(random_problem):
     problem = random_problem(np.random.default_rng(0))
     x, y = simulate(problem, 100, seed=3)
     fewer_x, fewer_y = simulate(problem, 7, seed=3)

@@ -1,4 +1,4 @@
-"""The developers' sample problems with their 60-digit answers, and random problems."""
+"""Shared: the developers' sample problems with their 60-digit answers, and random problems."""
 
 from __future__ import annotations
 
@@ -6,24 +6,31 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from pyadvspur.theory import LinearProblem
 
 _NORM = {1: "l1", 2: "l2", "inf": "linf"}
 
 
-def read_samples(data_dir: Path):
+@pytest.fixture(scope="session")
+def samples(data_dir: Path) -> list[tuple[LinearProblem, dict]]:
     """Pairs (problem, answer): answer is the dict of the file, its attack norm under "norm"."""
     table = json.loads((data_dir / "facts" / "theory_sample.json").read_text())
     problems = {
         row["name"]: LinearProblem(row["Sigma"], row["theta_opt"], row["sigma"], row["core"])
         for row in table["instances"]
     }
-    for row in table["problems"]:
-        yield problems[row["name"]], row | {"norm": _NORM[row["p"]]}
+    return [(problems[row["name"]], row | {"norm": _NORM[row["p"]]}) for row in table["problems"]]
 
 
-def random_problem(rng, d=5, n_core=2, noise_std=0.5) -> LinearProblem:
+@pytest.fixture(scope="session")
+def random_problem():
+    """The function below: random_problem(rng, d=5, n_core=2, noise_std=0.5)."""
+    return _random_problem
+
+
+def _random_problem(rng, d=5, n_core=2, noise_std=0.5) -> LinearProblem:
     """A well-conditioned random covariance with features of random scales in [1/2, 2]."""
     factor = rng.normal(size=(d, 2 * d)) / np.sqrt(2 * d)
     scale = 2.0 ** rng.uniform(-1, 1, size=d)
