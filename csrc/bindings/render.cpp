@@ -88,7 +88,7 @@ void bind_render(py::module_& m) {
   m.attr("render_part") = kRenderPart;
   define<int>(m, "render_cpu", "threads",
               [](const RenderJob& job, int threads) { cpu::render(job, threads); });
-#ifdef ADVSPUR_HAS_CUDA_RENDER
+#ifdef ADVSPUR_HAS_CUDA
   define<Address>(m, "render_cuda", "cuda_stream",
                   [](const RenderJob& job, Address stream) { cuda::render(job, pointer<void>(stream)); });
 #endif

@@ -34,8 +34,14 @@ ADVSPUR_HD float region_rest(int region, float m) {
 
 // NaN stays NaN.
 ADVSPUR_HD float clamp_unit(float x) {
+#if defined(__CUDA_ARCH__)
+  asm("max.NaN.f32 %0, %0, 0f00000000;" : "+f"(x));
+  asm("min.NaN.f32 %0, %0, 0f3F800000;" : "+f"(x));
+  return x;
+#else
   x = 0.0f > x ? 0.0f : x;
   return 1.0f < x ? 1.0f : x;
+#endif
 }
 
 ADVSPUR_HD float add_noise(float x, float amount, float weight, float z) {
