@@ -28,5 +28,6 @@ void bind_score(py::module_& m);
 void bind_blas(py::module_& m);
 void bind_theory(py::module_& m);
 void bind_render(py::module_& m);
+void bind_finite(py::module_& m);
 
 }  // namespace advspur::bindings

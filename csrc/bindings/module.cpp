@@ -13,4 +13,5 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   bind_blas(m);
   bind_theory(m);
   bind_render(m);
+  bind_finite(m);
 }
