@@ -32,9 +32,10 @@ class BoundPath {
                 reinterpret_cast<const uint8_t*>(core_.data()), static_cast<Attack>(attack));
   }
 
-  // The fields of Solution, or None if eps holds a negative, infinite or undefined radius.
+  // The fields of Solution, or None if eps has more than one axis or holds a negative, infinite or undefined
+  // radius.
   py::object solve(const Array& eps) {
-    if (!usable(eps)) return py::none();
+    if (eps.ndim() > 1 || !usable(eps)) return py::none();
     const py::ssize_t k = eps.size(), d = theta_.size();
     if (eps.ndim() == 0) {
       py::array_t<double> theta(d);

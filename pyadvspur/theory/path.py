@@ -45,7 +45,7 @@ class Path:
             fields = self._native.solve(eps)
         except (TypeError, ValueError):
             fields = None
-        if fields is None or fields[0].ndim > 2:
+        if fields is None:
             radii = check_eps("theory.Path.at", eps)
             raise bad("theory.Path.at", "eps", f"shape {radii.shape}", "a number or an array of shape (E,)")
         return Solution._make(fields)
