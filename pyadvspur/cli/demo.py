@@ -39,8 +39,9 @@ def demo(
         threads=1 if workers > 1 else None, limit=100 if quick else None, device="cpu",
     )  # fmt: skip
     running.show(run)
-    report.write(run, out / "report.html")
-    figures = report.save_figures(run, out / "figures")
+    drawn = report.figures(run)
+    report.write(run, out / "report.html", drawn)
+    figures = report.save(drawn, out / "figures")
     print(f"\n{time.monotonic() - began:.0f} s. Outcomes: {out}/units; page: {out}/report.html; figures:")
     for path in figures:
         print(f"  {path}")

@@ -23,8 +23,8 @@ def report(
 
     page = out or run / "report.html"
     loaded = evaluation.load(run)
-    reports.write(loaded, page)
-    print(f"wrote {page}")
+    drawn = reports.figures(loaded)
+    print(f"wrote {reports.write(loaded, page, drawn)}")
     if figures:
-        for path in reports.save_figures(loaded, page.parent / "figures"):
+        for path in reports.save(drawn, page.parent / "figures"):
             print(f"wrote {path}")

@@ -22,6 +22,9 @@ class Run:
         self._store = Store(out)
         self.plan, self.record = self._store.load()
         self.out = self._store.root
+        self._units = self.plan.units()
+        self._read: tuple[int, pd.DataFrame] | None = None  # how many parts the kept outcomes rest on
+        self._derived: tuple[int, pd.DataFrame] | None = None
 
     def __repr__(self) -> str:
         names = ", ".join(b.name for b in self.plan.benchmarks)
@@ -36,14 +39,17 @@ class Run:
         image from the clean one, in the attack's norm), steps (attack steps, all radii together).
         Under attack, `correct` says that no point in the ball was found that the float32 model gets wrong.
         """
-        units = self.plan.units()
+        units = [unit for unit in self._units if self._store.path(unit).exists()]
+        if self._read and self._read[0] == len(units):
+            return self._read[1].copy()
         frame = self._store.read(units).to_pandas()
         keys = ["model", "benchmark", "condition", "attack", "eps", "sample"]
         if frame.duplicated(keys).any():
             raise AdvSpurError(
                 f"evaluation: {str(self.out)!r} holds a sample twice; its benchmark repeats an id"
             )
-        return frame
+        self._read = (len(units), frame)
+        return frame.copy()
 
     def metrics(
         self, measures: Iterable[Measure] | Mapping[str, Iterable[Measure]] | None = None
@@ -51,7 +57,12 @@ class Run:
         """The benchmarks' measures (or others) with intervals, see `metrics.summarise`."""
         from pyadvspur.metrics import summarise
 
-        return summarise(self.outcomes(), self.measures() if measures is None else measures)
+        outcomes = self.outcomes()
+        if measures is not None:
+            return summarise(outcomes, measures)
+        if self._derived is None or self._derived[0] != len(outcomes):
+            self._derived = (len(outcomes), summarise(outcomes, self.measures()))
+        return self._derived[1].copy()
 
     def measures(self) -> dict[str, list[Measure]]:
         """What each benchmark measures, as it was when the run was started."""
@@ -77,7 +88,7 @@ class Run:
         import pandas as pd
 
         rows: dict[tuple[str, ...], dict[str, Any]] = {}
-        for unit in self.plan.units():
+        for unit in self._units:
             key = (unit.benchmark, unit.model, unit.condition, unit.attack)
             row = rows.setdefault(key, {"samples": 0, "done": 0, "failed": 0, "error": ""})
             row["samples"] += len(unit)
@@ -92,9 +103,9 @@ class Run:
     @property
     def complete(self) -> bool:
         """Whether every unit has its rows."""
-        return all(self._store.path(unit).exists() for unit in self.plan.units())
+        return all(self._store.path(unit).exists() for unit in self._units)
 
     def failures(self) -> dict[str, str]:
         """The error of every unit that failed and has no rows, by the unit's label."""
-        missing = (unit for unit in self.plan.units() if not self._store.path(unit).exists())
+        missing = (unit for unit in self._units if not self._store.path(unit).exists())
         return {unit.label: error for unit in missing if (error := self._store.failure(unit))}

@@ -144,17 +144,23 @@ class Store:
             return False
 
     def read(self, units: Sequence[Unit]) -> pa.Table:
-        """Rows of these units, in their order; units without a file have none."""
-        tables = [self._table(unit) for unit in units if self.path(unit).exists()]
+        """Rows of these units, in their order. Every file is checked whole: see `finished`."""
+        tables = [self._table(unit) for unit in units]
         if not tables:
             return SCHEMA.empty_table()
         return pa.concat_tables(table.replace_schema_metadata() for table in tables).unify_dictionaries()
 
     def _table(self, unit: Unit) -> pa.Table:
         path = self.path(unit)
-        table = pq.read_table(path, schema=SCHEMA, page_checksum_verification=True, memory_map=False)
-        meta = pq.read_schema(path).metadata or {}
-        if meta.get(b"advspur.key") != unit.key.encode() or table.num_rows % len(unit):
+        # ParquetFile, not read_table: a tenth of the cost for one small file
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            table = file.read(use_threads=False)
+        meta = table.schema.metadata or {}
+        if (
+            table.schema.names != SCHEMA.names
+            or meta.get(b"advspur.key") != unit.key.encode()
+            or table.num_rows % len(unit)
+        ):
             raise AdvSpurError(f"evaluation: {str(path)!r} does not hold the unit it is named after")
         return table
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from functools import cached_property
 
 #: Part of every unit's identity; raised when the meaning of stored rows changes.
 FORMAT = 1
@@ -32,7 +33,7 @@ class Unit:
     start: int
     stop: int
 
-    @property
+    @cached_property
     def key(self) -> str:
         """SHA-256 of the spec; the name of the unit's file."""
         return digest({"format": FORMAT, **asdict(self)})

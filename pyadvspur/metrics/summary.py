@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -48,9 +49,7 @@ def summarise(
     by_name = isinstance(measures, Mapping)
     shared = () if by_name else tuple(measures)
     for (benchmark, model, attack, eps), cell in cells:
-        conditions = {
-            str(name): frame for name, frame in cell.groupby("condition", observed=True, sort=False)
-        }
+        conditions = _conditions(cell)
         for measure in measures.get(benchmark, ()) if by_name else shared:
             if (attack == "none") == (measure.kind == "robust_accuracy") or (
                 attack != "none" and measure.kind == "accuracy"
@@ -65,9 +64,7 @@ def summarise(
 
 def measure_estimate(measure: Measure, outcomes: pd.DataFrame, level: float = LEVEL) -> Estimate:
     """One measure from the rows of one model, benchmark, attack and radius."""
-    conditions = {
-        str(name): frame for name, frame in outcomes.groupby("condition", observed=True, sort=False)
-    }
+    conditions = _conditions(outcomes)
     found = _estimate(measure, conditions, level)
     if found is None:
         needed = sorted({name for key in measure.condition_keys() for name in measure.conditions(key)})
@@ -77,29 +74,62 @@ def measure_estimate(measure: Measure, outcomes: pd.DataFrame, level: float = LE
     return found
 
 
-def _estimate(measure: Measure, conditions: dict[str, pd.DataFrame], level: float) -> Estimate | None:
-    import pandas as pd
+@dataclass(frozen=True)
+class _Rows:
+    """Columns of some conditions, (N,) each."""
 
-    columns, labels, group = [], [], []
+    sample: np.ndarray
+    correct: np.ndarray
+    label: np.ndarray
+    group: np.ndarray
+
+    def by_sample(self) -> _Rows:
+        """One row a sample, in the order of samples: mean outcome over trials and levels, label and group."""
+        order = np.argsort(self.sample, kind="stable")
+        sample = self.sample[order]
+        first = np.flatnonzero(np.r_[True, sample[1:] != sample[:-1]]) if len(sample) else np.empty(0, int)
+        count = np.diff(np.r_[first, len(sample)])
+        total = np.add.reduceat(self.correct[order], first) if len(first) else np.empty(0)
+        return _Rows(sample[first], total / count, self.label[order][first], self.group[order][first])
+
+
+def _conditions(cell: pd.DataFrame) -> dict[str, _Rows]:
+    """The rows of each condition."""
+    names = cell["condition"].astype("category")
+    codes = names.cat.codes.to_numpy()
+    columns = [cell[name].to_numpy() for name in ("sample", "correct", "label", "group")]
+    columns[1] = columns[1].astype(np.float64)
+    found = {}
+    for code, name in enumerate(names.cat.categories):
+        rows = codes == code
+        if rows.any():
+            found[str(name)] = _Rows(*(column[rows] for column in columns))
+    return found
+
+
+def _estimate(measure: Measure, conditions: dict[str, _Rows], level: float) -> Estimate | None:
+    columns = []
     for key in measure.condition_keys():
         names = measure.conditions(key)
         if any(name not in conditions for name in names):
             return None
-        frame = pd.concat([conditions[name] for name in names]) if len(names) > 1 else conditions[names[0]]
-        means = frame.groupby("sample", sort=True).agg(
-            correct=("correct", "mean"), label=("label", "first"), group=("group", "first")
+        parts = [vars(conditions[name]) for name in names]
+        columns.append(
+            _Rows(**{field: np.concatenate([p[field] for p in parts]) for field in parts[0]}).by_sample()
         )
-        columns.append(means["correct"].rename(key))
-        labels.append(means["label"])
-        group.append(means["group"])
+    first = columns[0]
     if measure.kind in ("accuracy", "robust_accuracy"):
-        return groups.image_mean(columns[0].to_numpy(), level)
+        return groups.image_mean(first.correct, level)
     if measure.kind == "worst_group":
-        return groups.worst_group(columns[0].to_numpy(), group[0].to_numpy(), level)
+        return groups.worst_group(first.correct, first.group, level)
     if measure.kind == "group_mean":
-        return groups.group_mean(columns[0].to_numpy(), group[0].to_numpy(), measure.params["weights"], level)
-    table = pd.concat(columns, axis=1)
-    strata = None
-    if measure.params["average"] == "classes":
-        strata = labels[0].combine_first(labels[1]).reindex(table.index).to_numpy().astype(np.int64)
-    return estimate(_FORMULAS[measure.kind], table.to_numpy(), strata, key=repr(measure), level=level)
+        return groups.group_mean(first.correct, first.group, measure.params["weights"], level)
+    samples = np.unique(np.concatenate([column.sample for column in columns]))
+    table = np.full((len(samples), len(columns)), np.nan)
+    labels = np.zeros(len(samples), dtype=np.int64)
+    for k, column in enumerate(columns):
+        rows = np.searchsorted(samples, column.sample)
+        table[rows, k] = column.correct
+        labels[rows] = column.label
+    strata = labels if measure.params["average"] == "classes" else None
+    return estimate(_FORMULAS[measure.kind], table, strata, key=repr(measure), level=level)

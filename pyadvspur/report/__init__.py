@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pyadvspur.report.drawing import figures, save_figures
+from pyadvspur.report.drawing import figures, save
 from pyadvspur.report.page import write
 from pyadvspur.report.tables import Table, trade_off
 
-__all__ = ["Table", "figures", "save_figures", "trade_off", "write"]
+__all__ = ["Table", "figures", "save", "trade_off", "write"]

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pyadvspur.errors import AdvSpurError
 from pyadvspur.report import selection
 
 if TYPE_CHECKING:
@@ -54,6 +55,9 @@ def figures(run: Run, metrics: pd.DataFrame | None = None) -> dict[str, Figure]:
             found[f"{name}-trade-off-{short}"] = trade_off(mine, models, panels, choices)
         if any(norm not in ("other", "standard") for norm, _, _ in selection.lines(models)):
             found[f"{name}-by-training-radius"] = by_radius(mine, models, panels)
+    for figure in found.values():
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # laid out once, not again for every file it is saved to
     return found
 
 
@@ -118,16 +122,20 @@ def svg(figure: Figure) -> str:
     return text[text.index("<svg") :]
 
 
-def save_figures(run: Run, folder: str | os.PathLike) -> list[Path]:
-    """Write every figure as PNG and SVG; returns the paths."""
+def save(drawn: dict[str, Figure], folder: str | os.PathLike) -> list[Path]:
+    """Write figures as PNG and SVG; returns the paths."""
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for name, figure in figures(run).items():
-        path = folder / f"{name}.png"
-        figure.savefig(path, dpi=150, metadata={"Software": None})
-        (folder / f"{name}.svg").write_text(svg(figure), encoding="utf-8")
-        written += [path, folder / f"{name}.svg"]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, figure in drawn.items():
+            figure.savefig(folder / f"{name}.png", dpi=150, metadata={"Software": None})
+            (folder / f"{name}.svg").write_text(svg(figure), encoding="utf-8")
+            written += [folder / f"{name}.png", folder / f"{name}.svg"]
+    except OSError as error:
+        raise AdvSpurError(
+            f"report: {str(folder)!r} cannot be written ({error.strerror or error})"
+        ) from error
     return written
 
 

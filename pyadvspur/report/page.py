@@ -13,6 +13,8 @@ from pyadvspur.evaluation.store import Store
 from pyadvspur.report import drawing, selection, tables
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from pyadvspur.evaluation import Run
 
 _EXPLAINED = {
@@ -28,8 +30,10 @@ _EXPLAINED = {
 }
 
 
-def write(run: Run, path: str | os.PathLike) -> Path:
+def write(run: Run, path: str | os.PathLike, figures: dict[str, Figure] | None = None) -> Path:
     """Write the page of a run, finished or not: figures, tables with intervals, sample images, spec and versions.
+
+    figures: those of `report.figures(run)` if they are there already; else they are drawn.
 
     Raises AdvSpurError if nothing was measured yet or the file cannot be written.
     """
@@ -42,7 +46,7 @@ def write(run: Run, path: str | os.PathLike) -> Path:
         loader=PackageLoader("pyadvspur.report", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    drawn = {name: drawing.svg(figure) for name, figure in drawing.figures(run, metrics).items()}
+    drawn = {name: drawing.svg(figure) for name, figure in (figures or drawing.figures(run, metrics)).items()}
     progress = run.progress()
     page = environment.get_template("page.html").render(
         benchmarks=[_benchmark(run, name, metrics, drawn) for name in run.measures()],

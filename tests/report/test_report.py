@@ -107,7 +107,7 @@ def test_the_page_is_self_contained_and_reproducible(run, tmp_path):
 
 
 def test_figures_as_files(run, tmp_path):
-    paths = report.save_figures(run, tmp_path / "figures")
+    paths = report.save(report.figures(run), tmp_path / "figures")
     assert sorted({path.suffix for path in paths}) == [".png", ".svg"]
     assert all(path.stat().st_size > 5000 for path in paths)
 
