@@ -91,15 +91,21 @@ void offer(FiniteFit& fit, const FiniteSample& sample, Attack attack, double eps
 }  // namespace
 
 FiniteSolver::FiniteSolver(const FiniteSample& sample, Attack attack)
-    : sample_(sample), attack_(attack), xty_(sample.d) {
-  blas::gemv('N', sample.d, sample.n, 1, sample.x, sample.d, sample.y, 0, xty_.data());
+    : prepared_(sample), sample_(prepared_.sample()), attack_(attack), xty_(sample.d) {
+  blas::gemv('N', sample.d, sample.n, 1, sample_.x, sample.d, sample_.y, 0, xty_.data());
   double total = 0;
-  for (int i = 0; i < sample.n; ++i) total += std::fabs(sample.y[i]);
+  for (int i = 0; i < sample.n; ++i) total += std::fabs(sample_.y[i]);
   critical_eps_ = total > 0 ? attack_norm(attack, xty_.data(), sample.d) / total
                             : std::numeric_limits<double>::infinity();
 }
 
 FiniteFit FiniteSolver::fit(double eps, const FiniteOptions& options) {
+  FiniteFit fit = fit_scaled(prepared_.scaled_eps(eps), options);
+  prepared_.to_raw(fit);
+  return fit;
+}
+
+FiniteFit FiniteSolver::fit_scaled(double eps, const FiniteOptions& options) {
   const int n = sample_.n, d = sample_.d;
   FiniteFit fit;
   const double yy = squared(sample_.y, n);

@@ -30,9 +30,10 @@ def fit(
     x: np.ndarray, y: np.ndarray, attack: str, eps: np.ndarray, *, intercept: bool, tol: float = 1e-9,
     max_iter: int = 100, screen: bool = True,
 ) -> FiniteFits:  # fmt: skip
-    """Minimise (1/n) sum (|x_i't + b - y_i| + eps ||t||_q)^2 for each eps > 0.
+    """Minimise (1/n) sum (|x_i't + b - y_i| + eps ||t||_q)^2 for each eps.
 
-    x: float64 (n, d), C-contiguous; y: float64 (n,); both with mean 0 if there is an intercept. Trusts its arguments.
+    x: float64 (n, d), y: float64 (n,), both finite and C-contiguous. eps = 0 yields zero weights and a gap
+    of 1. Trusts its arguments.
     """
     blas.load()
     n, d = x.shape

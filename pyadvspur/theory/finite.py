@@ -1,7 +1,6 @@
 """Adversarial training of a linear model on a finite sample: from raw arrays to certified weights.
 
-Brings the data to a form the solver likes (centred, scaled by powers of two) and takes what is not its business:
-eps = 0 and constant columns. See docs/estimator.md.
+Takes what is not the compiled solver's business: bad options, and least squares at eps = 0. See docs/estimator.md.
 """
 
 from __future__ import annotations
@@ -16,8 +15,6 @@ from pyadvspur.native import finite as native
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_ROUNDING = 64 * np.finfo(np.float64).eps
 
 
 @dataclass(frozen=True)
@@ -75,57 +72,36 @@ def solve(
     max_iter: int,
 ) -> SamplePath:
     """Fit every radius. x: finite float64 (n, d), y: finite float64 (n,); eps: (E,) >= 0. Trusts its arguments."""
-    x_mean, y_mean = np.zeros(x.shape[1]), 0.0
-    x_scale, y_scale = _power_of_two(x), _power_of_two(y)
-    x, y = x * x_scale, y * y_scale
-    if fit_intercept:
-        x_mean, y_mean = x.mean(axis=0), y.mean()
-        x -= x_mean
-        y -= y_mean
-        # What is left of a constant is the rounding of its mean.
-        flat = np.sqrt(np.einsum("ij,ij->j", x, x) / len(x)) <= _ROUNDING * np.abs(x_mean)
-        x[:, flat] = 0.0
-        if np.abs(y).max() <= _ROUNDING * abs(y_mean):
-            y[:] = 0.0
-    x = np.ascontiguousarray(x)
-    fits = native.fit(x, y, norm, eps * x_scale, intercept=fit_intercept, tol=tol, max_iter=max_iter)
-    coef, offset = fits.weights, fits.intercept
-    objective, gap = fits.objective, fits.gap
-    for k in np.flatnonzero((gap > tol) | (eps == 0)):
-        # So small a radius that least squares is as good: its mean square bounds every radius from below.
-        weights, value, bound = _least_squares(x, y, norm, eps[k] * x_scale)
-        bound = max(bound, fits.bound[k])
-        if not value > objective[k]:
-            coef[k], offset[k], objective[k] = weights, 0.0, value
-        floor = 1e-24 * np.mean(y * y)  # an exact fit: what is left is rounding
-        gap[k] = max(0.0, objective[k] - bound) / max(objective[k], floor, np.finfo(np.float64).tiny)
-    coef = coef * (x_scale / y_scale)
+    x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
+    fits = native.fit(x, y, norm, eps, intercept=fit_intercept, tol=tol, max_iter=max_iter)
+    open_cases = np.flatnonzero((fits.gap > tol) | (eps == 0))
+    if open_cases.size:
+        _use_least_squares(x, y, norm, eps, fit_intercept, fits, open_cases)
     return SamplePath(
-        eps=eps,
-        coef=coef,
-        intercept=(offset + y_mean) / y_scale - np.sum(coef * (x_mean / x_scale), axis=1),
-        objective=objective / y_scale**2,
-        duality_gap=gap,
-        n_iter=fits.iterations,
-        critical_eps=fits.critical_eps / x_scale,
+        eps, fits.weights, fits.intercept, fits.objective, fits.gap, fits.iterations, fits.critical_eps
     )
 
 
-def _power_of_two(a: np.ndarray) -> float:
-    """The power of two that brings the largest entry into [0.5, 1); exact, so that results do not depend on it."""
-    top = max(a.max(), -a.min())
-    return float(np.ldexp(1.0, int(np.clip(-np.frexp(top)[1], -1000, 1000)))) if top > 0 else 1.0
+def _use_least_squares(x, y, norm, eps, fit_intercept, fits: native.FiniteFits, cases: np.ndarray) -> None:
+    """Where the radius is so small that least squares of smallest l2 norm is as good as what was found, take that.
 
-
-def _least_squares(x: np.ndarray, y: np.ndarray, norm: str, eps: float) -> tuple[np.ndarray, float, float]:
-    """Least squares of smallest l2 norm: weights, their objective at eps, the least mean square."""
+    Its mean square bounds the objective of every radius from below.
+    """
     from scipy.linalg import lstsq
 
+    x_mean, y_mean = (x.mean(axis=0), y.mean()) if fit_intercept else (np.zeros(x.shape[1]), 0.0)
+    x, y = x - x_mean, y - y_mean
     weights = lstsq(x, y)[0]
     residual = np.abs(x @ weights - y)
-    dual = {"linf": 1, "l2": 2, "l1": np.inf}[norm]
-    return (
-        weights,
-        float(np.mean((residual + eps * np.linalg.norm(weights, dual)) ** 2)),
-        float(np.mean(residual**2)),
-    )
+    least = float(np.mean(residual**2))
+    floor = max(
+        1e-24 * float(np.mean(y * y)), np.finfo(np.float64).tiny
+    )  # an exact fit: what is left is rounding
+    size = np.linalg.norm(weights, {"linf": 1, "l2": 2, "l1": np.inf}[norm])
+    for k in cases:
+        value = float(np.mean((residual + eps[k] * size) ** 2))
+        if not value > fits.objective[k]:
+            fits.weights[k], fits.objective[k] = weights, value
+            fits.intercept[k] = y_mean - weights @ x_mean
+        fits.bound[k] = max(least, fits.bound[k])
+        fits.gap[k] = max(0.0, fits.objective[k] - fits.bound[k]) / max(fits.objective[k], floor)

@@ -15,8 +15,8 @@ namespace advspur::theory {
 enum class Attack : int { kLinf = 0, kL2 = 1, kL1 = 2 };
 
 struct FiniteSample {
-  const double* x;  // (n, d), C order; columns have mean 0 where there is an intercept
-  const double* y;  // (n,); mean 0 where there is an intercept
+  const double* x = nullptr;  // (n, d), C order, finite
+  const double* y = nullptr;  // (n,), finite
   int n = 0;
   int d = 0;
   bool intercept = false;
@@ -38,16 +38,35 @@ struct FiniteOptions {
   bool screen = true;  // false: every row an inequality from the start (algorithm A)
 };
 
-// The solver keeps what all radii share (the Gram matrix); call `fit` once a radius. eps > 0.
-class FiniteSolver {
+// A sample as the solver likes it: a copy, scaled by powers of two to entries below 1 and, with an intercept, centred.
+class PreparedSample {
  public:
-  FiniteSolver(const FiniteSample& sample, Attack attack);
-  FiniteFit fit(double eps, const FiniteOptions& options);
-  // Smallest eps whose optimum is t = 0; +inf if y is constant (t = 0 for every eps > 0 as well).
-  double critical_eps() const { return critical_eps_; }
+  explicit PreparedSample(const FiniteSample& raw);
+  const FiniteSample& sample() const { return sample_; }
+  double scaled_eps(double eps) const { return eps * x_scale_; }
+  double raw_eps(double eps) const { return eps / x_scale_; }
+  void to_raw(FiniteFit& fit) const;
 
  private:
   FiniteSample sample_;
+  std::vector<double> x_, y_, x_mean_;
+  double y_mean_ = 0, x_scale_ = 1, y_scale_ = 1;
+};
+
+// The solver keeps what all radii share (the Gram matrix); call `fit` once a radius.
+class FiniteSolver {
+ public:
+  FiniteSolver(const FiniteSample& sample, Attack attack);
+  // eps >= 0. For eps = 0 it returns zero weights with a gap of 1: least squares is not its business.
+  FiniteFit fit(double eps, const FiniteOptions& options);
+  // Smallest eps whose optimum is t = 0; +inf if y is constant (t = 0 for every eps > 0 as well).
+  double critical_eps() const { return prepared_.raw_eps(critical_eps_); }
+
+ private:
+  FiniteFit fit_scaled(double eps, const FiniteOptions& options);
+
+  PreparedSample prepared_;
+  const FiniteSample& sample_;
   Attack attack_;
   double critical_eps_ = 0;
   std::vector<double> xty_;   // X'y
