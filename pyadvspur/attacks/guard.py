@@ -91,7 +91,7 @@ def check_eps(where: str, eps, x: torch.Tensor, name: str = "eps") -> torch.Tens
         raise bad(where, name, f"shape {tuple(eps.shape)}", f"a radius or a tensor ({len(x)},) of them")
     if eps.numel() and not bool(((eps >= 0) & eps.isfinite()).all()):
         raise bad(
-            where, "eps", eps.tolist(), "finite radii >= 0", "radii are in [0,1] pixel units, 8/255 not 8"
+            where, name, eps.tolist(), "finite radii >= 0", "radii are in [0,1] pixel units, 8/255 not 8"
         )
     return eps.float().expand(len(x)).contiguous()
 
@@ -104,7 +104,7 @@ def check_norm(where: str, norm: str) -> str:
 
 @dataclass(frozen=True)
 class Checked:
-    """A batch that passed the border: x float32, y, ids and targets int64, mask bool (B, 1, H, W)."""
+    """A batch that passed the border: x float32, y, ids and targets int64, mask bool (B, H, W)."""
 
     x: torch.Tensor
     y: torch.Tensor
@@ -132,7 +132,7 @@ def check_batch(where: str, x, y, ids, mask, targets=None) -> Checked:
 
 
 def check_mask(where: str, mask, x: torch.Tensor) -> torch.Tensor | None:
-    """bool (B, 1, H, W): where the image may change. bool, integer (non-zero = free) or float in [0,1] (>=
+    """bool (B, H, W): where the image may change. bool, integer (non-zero = free) or float in [0,1] (>=
     .5 = free).
     """
     if mask is None:
@@ -144,7 +144,7 @@ def check_mask(where: str, mask, x: torch.Tensor) -> torch.Tensor | None:
         if mask.numel() and not bool(((mask >= 0) & (mask <= 1)).all()):
             raise bad(where, "mask", "values outside [0,1]", "a float mask in [0,1], or a bool one")
         mask = mask >= 0.5
-    return (mask != 0).reshape(len(x), 1, *x.shape[2:])
+    return (mask != 0).reshape(len(x), *x.shape[2:])
 
 
 def check_count(where: str, name: str, value, least: int = 1) -> int:

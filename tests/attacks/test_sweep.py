@@ -1,0 +1,52 @@
+"""Sweeps: what is reused is still true, and the curve says so."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from pyadvspur import attacks
+from pyadvspur.attacks.robust_accuracy import wilson
+
+
+def test_every_row_of_a_sweep_is_true(network, images, norm, radii):
+    x, y = images
+    s = attacks.sweep(network, x, y, norm, radii, steps=8)
+    assert (s.broken[1:] | ~s.broken[:-1]).all()
+    assert torch.equal(s.clean_correct, network(x).argmax(1) == y)
+    assert torch.equal(network(s.x_adv).argmax(1) != y, s.broken[-1])
+    assert torch.equal(s.x_adv[~s.broken[-1]], x[~s.broken[-1]])
+    assert torch.equal(s.prediction != y, s.broken)
+    assert torch.equal(s.margin <= 0, s.broken)
+    for e, radius in enumerate(radii):
+        assert (s.distance[e] <= radius * (1 + 1e-6)).all()
+    assert (s.margin[1:] <= s.margin[:-1] + 1e-4).float().mean() > 0.9  # a larger ball is no easier
+    naive = len(radii) * 8 * len(x)
+    assert s.n_gradient < naive / 2
+
+
+def test_a_sweep_finds_what_single_runs_find(network, images, norm, radii):
+    x, y = images
+    s = attacks.sweep(network, x, y, norm, radii, steps=12)
+    single = torch.stack([attacks.pgd(network, x, y, norm, r, steps=12).broken for r in radii])
+    assert s.broken.float().mean() >= single.float().mean() - 0.01
+
+
+def test_robust_accuracy_is_a_frame_whatever_the_batches(network, images, norm, radii):
+    x, y = images
+    frame = attacks.robust_accuracy(network, (x, y), norm, eps=list(radii), steps=5, seed=1)
+    assert list(frame.columns) == ["eps", "accuracy", "low", "high", "n"]
+    assert frame.accuracy.is_monotonic_decreasing
+    assert ((frame.low <= frame.accuracy) & (frame.accuracy <= frame.high)).all()
+    assert (frame.n == len(x)).all()
+    loader = list(zip(x.split(10), y.split(10)))
+    assert frame.equals(attacks.robust_accuracy(network, loader, norm, eps=list(radii), steps=5, seed=1))
+
+
+def test_wilson_against_scipy():
+    from scipy.stats import binomtest
+
+    for k, n in [(0, 10), (10, 10), (3, 17), (250, 500)]:
+        ours = binomtest(k, n).proportion_ci(method="wilson")
+        assert wilson(k, n) == pytest.approx((ours.low, ours.high), abs=1e-12)
+    assert wilson(0, 0) == (0.0, 1.0)
