@@ -148,3 +148,26 @@ def test_onset_of_a_path_that_never_uses_spurious_features(random_problem):
         path = quiet.path("linf")
         assert path.spurious_onset == np.inf
         assert (path.knots > 1e-9 * path.critical_eps).all()
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_hard_covariances_agree_with_the_values(norm):
+    """Integer covariances of any rank, graded scales, any noise: (t, 0) is optimal <=> the core alone does as well."""
+    rng = np.random.default_rng(17)
+    seen = set()
+    for _ in range(60):
+        d = int(rng.integers(2, 7))
+        factor = rng.integers(-2, 3, size=(d, rng.integers(1, d + 1))) * 2.0 ** rng.integers(
+            -3, 4, size=(d, 1)
+        )
+        core = rng.permutation(d)[: rng.integers(1, d + 1)]
+        theta = np.zeros(d)
+        theta[core] = rng.integers(-2, 3, size=len(core))
+        problem = LinearProblem(factor @ factor.T, theta, rng.choice([0.0, 0.5]), core)
+        path, core_path = problem.path(norm), problem.core_only().path(norm)
+        for eps in path.critical_eps * np.array([0.05, 0.4, 0.8]):
+            loss = 1 - path.at(eps).risk / (core_path.at(eps).risk or 1.0) if eps else 0.0
+            used = problem.uses_spurious(norm, eps)
+            assert loss > 1e-13 if used else loss < 1e-10, (norm, eps, loss, problem.condition(norm, eps))
+            seen.add(used)
+    assert seen == {True, False}
