@@ -28,7 +28,7 @@ class Rows {
   }
 
   // Slacks and multipliers with every product mu and phi = a + c; returns sum phi.
-  double start(const Point& point, double norm, double mu) {
+  double start(const Point& point, double norm, double mu, const Vector& known) {
     times(point.t, tmp_);
     double sum = 0;
     for (int i = 0; i < rows_.count; ++i) {
@@ -39,12 +39,20 @@ class Rows {
         s = mu / (u + eps_ * norm);
         u = s + std::sqrt(s * s + r * r);
       }
+      const double phi = u + eps_ * norm, sign = known.empty() ? 1 : std::fabs(known[i]) / phi;
+      sum += phi;
+      if (sign < 0.999) {  // a kink, by its dual value; false for NaN
+        a[i] = 0.5 * (phi + known[i]);
+        c[i] = 0.5 * (phi - known[i]);
+        w1[i] = mu / a[i];
+        w2[i] = mu / c[i];
+        continue;
+      }
       const double wide = u + size, narrow = 2 * u * s / wide;
       w1[i] = r >= 0 ? narrow : wide;
       w2[i] = r >= 0 ? wide : narrow;
       a[i] = mu / w1[i];
       c[i] = mu / w2[i];
-      sum += u + eps_ * norm;
     }
     return sum;
   }
@@ -165,14 +173,14 @@ InteriorResult interior_point(Attack attack, double eps, int d, bool intercept,
   const int degree = 2 * inequality.count + cone->degree();
   const double mu = options.products / degree;
   for (int k = 0; k < 3; ++k) {  // N, lambda and the rows' slacks depend on each other
-    double lambda = eps * rows.start(point, norm, mu);
+    double lambda = eps * rows.start(point, norm, mu, options.alpha);
     if (smooth != nullptr) {
       smooth->evaluate(point, norm, part);
       lambda += part.gradient_n;
     }
     norm = cone->start(point.t, lambda, mu);
   }
-  rows.start(point, norm, mu);
+  rows.start(point, norm, mu, options.alpha);
 
   BorderedSystem system(d);
   ConeTerms terms{Vector(d), Vector(d), Vector(d)};

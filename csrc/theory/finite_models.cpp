@@ -4,12 +4,11 @@
 #include <cmath>
 
 #include "theory/blas.h"
+#include "theory/finite_task.h"
 
 namespace advspur::theory {
 
 namespace {
-
-constexpr double kMeanAbsNormal = 0.797884560802865355880;  // E|z|, z standard normal
 
 double dot(const Vector& a, const Vector& b) {
   double sum = 0;

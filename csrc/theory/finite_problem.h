@@ -58,6 +58,7 @@ struct InteriorOptions {
   double tol = 1e-9;  // complementarity and dual residual, relative to twice the objective
   int max_iter = 100;
   double products = 0;  // sum of slack times multiplier to start from
+  Vector alpha;         // dual values of the rows to start from, NaN where unknown; may be empty
 };
 
 struct InteriorResult {

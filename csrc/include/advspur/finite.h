@@ -38,7 +38,8 @@ struct FiniteOptions {
   bool screen = true;  // false: every row an inequality from the start (algorithm A)
 };
 
-// A sample as the solver likes it: a copy, scaled by powers of two to entries below 1 and, with an intercept, centred.
+// A sample as the solver likes it: a copy, scaled by powers of two to entries below 1 and, with an intercept,
+// centred.
 class PreparedSample {
  public:
   explicit PreparedSample(const FiniteSample& raw);
