@@ -8,11 +8,12 @@ import pytest
 from pyadvspur import AdvSpurError
 from pyadvspur.theory import LinearProblem, examples, never_uses_spurious
 from pyadvspur.theory.norms import NORMS, C
+from tests.theory.samples import random_problem, read_samples
 
 
-def test_samples(samples):
+def test_samples(data_dir):
     seen = set()
-    for problem, answer in samples:
+    for problem, answer in read_samples(data_dir):
         if answer["spurious_used"] is not None:
             assert problem.uses_spurious(answer["norm"], answer["eps"]) is answer["spurious_used"], answer[
                 "name"
@@ -25,7 +26,7 @@ def test_samples(samples):
     ("norm", "noise_std"),
     [("l2", 0.5), ("l1", 0.5), ("linf", 0.5), ("linf", 0.0)],
 )
-def test_random_problems_agree_with_the_weights(norm, noise_std, random_problem):
+def test_random_problems_agree_with_the_weights(norm, noise_std):
     rng = np.random.default_rng(1)
     answers = []
     for _ in range(25):
@@ -128,7 +129,7 @@ def test_uniform_version():
     assert never_uses_spurious(LinearProblem(cov, np.zeros(3), 0, [0, 1]), "linf").left == pytest.approx(0.45)
 
 
-def test_uniform_version_is_attained(random_problem):
+def test_uniform_version_is_attained():
     """A sign vector whose pull exceeds 1 is the sign of some t*, and a small radius then brings the feature in."""
     rng = np.random.default_rng(3)
     for _ in range(10):
@@ -140,7 +141,7 @@ def test_uniform_version_is_attained(random_problem):
         assert aligned.uses_spurious("linf", 1e-4) == uniform.spurious
 
 
-def test_onset_of_a_path_that_never_uses_spurious_features(random_problem):
+def test_onset_of_a_path_that_never_uses_spurious_features():
     rng = np.random.default_rng(0)
     for _ in range(20):
         problem = random_problem(rng, d=12, n_core=3)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pyadvspur.theory import reference
+from tests.theory.samples import read_samples
 
 
 def test_radius_and_multiplier_are_inverse():
@@ -13,8 +14,8 @@ def test_radius_and_multiplier_are_inverse():
         assert reference.radius_of(reference.multiplier_of(eps, s, n), s, n) == pytest.approx(eps, rel=1e-13)
 
 
-def test_samples(samples):
-    full_rank = [pair for pair in samples if np.linalg.matrix_rank(pair[0].cov) == pair[0].dim]
+def test_samples(data_dir):
+    full_rank = [pair for pair in read_samples(data_dir) if np.linalg.matrix_rank(pair[0].cov) == pair[0].dim]
     for problem, answer in full_rank[::3]:
         theta, multiplier = reference.solve(problem, answer["eps"], answer["norm"])
         assert problem.adversarial_risk(theta, answer["eps"], answer["norm"]) == pytest.approx(

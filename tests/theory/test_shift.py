@@ -8,10 +8,11 @@ import pytest
 from pyadvspur import AdvSpurError
 from pyadvspur.theory import examples, spurious_shift
 from pyadvspur.theory.norms import NORMS
+from tests.theory.samples import random_problem, read_samples
 
 
-def test_samples(samples):
-    for problem, answer in samples:
+def test_samples(data_dir):
+    for problem, answer in read_samples(data_dir):
         shift = spurious_shift(problem, answer["norm"], answer["eps"])
         close = {"rel": 1e-10, "abs": 1e-13}
         assert shift.core_adversarial_risk == pytest.approx(answer["value_core_only"], **close), answer[
@@ -24,7 +25,7 @@ def test_samples(samples):
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_formula_7_is_the_risk_on_the_shifted_domain(norm, random_problem):
+def test_formula_7_is_the_risk_on_the_shifted_domain(norm):
     rng = np.random.default_rng(5)
     for _ in range(20):
         problem = random_problem(rng)

@@ -7,9 +7,10 @@ import pytest
 
 from pyadvspur import AdvSpurError
 from pyadvspur.theory import LinearProblem, simulate
+from tests.theory.samples import random_problem
 
 
-def test_moments(random_problem):
+def test_moments():
     problem = random_problem(np.random.default_rng(0))
     n = 200_000
     x, y = simulate(problem, n, seed=1)
@@ -26,7 +27,7 @@ def test_moments(random_problem):
     assert np.abs(residual @ x / n).max() < 0.01
 
 
-def test_rows_belong_to_their_number(random_problem):
+def test_rows_belong_to_their_number():
     problem = random_problem(np.random.default_rng(0))
     x, y = simulate(problem, 100, seed=3)
     fewer_x, fewer_y = simulate(problem, 7, seed=3)

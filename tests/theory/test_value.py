@@ -7,6 +7,7 @@ import pytest
 
 from pyadvspur.theory import LinearProblem, preserved_value
 from pyadvspur.theory.norms import NORMS
+from tests.theory.samples import random_problem
 
 TABLE = {  # R*(rho) / R*(0) at eps = 0.5, rho = 0, .25, .5, .75, .9, .99
     (1, "l2"): (1, 0.9933, 0.9697, 0.9140, 0.8486, 0.7865),
@@ -26,7 +27,7 @@ def test_two_features(scale, norm):
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_even_concave_and_never_above_the_core_only_risk(norm, random_problem):
+def test_even_concave_and_never_above_the_core_only_risk(norm):
     rng = np.random.default_rng(11)
     for _ in range(5):
         problem = random_problem(rng)
@@ -42,7 +43,7 @@ def test_even_concave_and_never_above_the_core_only_risk(norm, random_problem):
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_derivative(norm, random_problem):
+def test_derivative(norm):
     rng = np.random.default_rng(13)
     for _ in range(5):
         problem = random_problem(rng)
