@@ -196,6 +196,8 @@ def test_files_that_are_no_checkpoints(code):
         ("my_nets:broken", "no disk"),
         ("my_nets:not_a_network", "returned int"),
         ("no_such_module_x:build", "no module 'no_such_module_x'"),
+        ("embedded:cnn_standart", "embedded:cnn_standard"),
+        ("cnn_standard", "embedded:cnn_standard"),
         ("", "package.module:factory"),
     ],
 )
