@@ -27,7 +27,7 @@ void bind_project(py::module_& m) {
       py::kw_only(), py::arg("norm"), py::arg("delta"), py::arg("x0"), py::arg("eps"), py::arg("mask"),
       py::arg("pixels"), py::arg("interleaved"), py::arg("samples"), py::arg("n"), py::arg("threads"),
       ReleaseGil());
-#if 0  // until the CUDA kernels stand
+#ifdef ADVSPUR_HAS_CUDA
   m.def(
       "project_cuda",
       [](int norm, Address delta, Address x0, Address eps, Address mask, int64_t pixels, bool interleaved,

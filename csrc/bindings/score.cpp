@@ -34,7 +34,7 @@ void bind_score(py::module_& m) {
       py::kw_only(), py::arg("type"), py::arg("logits"), py::arg("stride"), py::arg("labels"),
       py::arg("codes"), py::arg("prediction"), py::arg("probability"), py::arg("margin"), py::arg("correct"),
       py::arg("rows"), py::arg("k"), py::arg("threads"), ReleaseGil());
-#if 0  // until the CUDA kernels stand
+#ifdef ADVSPUR_HAS_CUDA
   m.def(
       "score_cuda",
       [](int type, Address logits, int64_t stride, Address labels, Address codes, Address prediction,

@@ -33,7 +33,7 @@ void bind_step(py::module_& m) {
       py::kw_only(), py::arg("norm"), py::arg("x"), py::arg("x0"), py::arg("grad"), py::arg("eps"),
       py::arg("step_size"), py::arg("k"), py::arg("moved"), py::arg("mask"), py::arg("pixels"),
       py::arg("interleaved"), py::arg("samples"), py::arg("n"), py::arg("threads"), ReleaseGil());
-#if 0  // until the CUDA kernels stand
+#ifdef ADVSPUR_HAS_CUDA
   m.def(
       "step_cuda",
       [](int norm, Address x, Address x0, Address grad, Address eps, Address step_size, Address k,

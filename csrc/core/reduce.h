@@ -15,8 +15,7 @@
 namespace advspur {
 
 constexpr int kLanes = 32;
-constexpr int64_t kChunk = 4096;
-constexpr int kMaxSums = 3;  // sums a kernel takes in one pass, at most
+constexpr int64_t kChunk = 2048;  // native/layout.py sizes scratch memory by it
 
 ADVSPUR_HD int64_t chunks_of(int64_t n) {
   return (n + kChunk - 1) / kChunk;

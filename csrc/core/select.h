@@ -28,7 +28,7 @@ struct Digit {
   int shift, bits;
 };
 ADVSPUR_HD Digit digit_of(int round) {
-  return round == 0 ? Digit{20, 11} : round == 1 ? Digit{10, 10} : Digit{0, 10};
+  return round == 0 ? Digit{21, 10} : round == 1 ? Digit{11, 10} : Digit{0, 11};
 }
 
 // The search so far: the wanted key starts with `prefix`, and is the `rank`-th largest of those that do.

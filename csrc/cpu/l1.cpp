@@ -1,5 +1,8 @@
 #include "cpu/l1.h"
 
+#include <cstring>
+#include <vector>
+
 #include "core/ball.h"
 #include "core/macros.h"
 #include "core/reduce.h"
@@ -9,25 +12,33 @@ namespace {
 
 struct TermBox {
   const float *v, *x0;
-  double t;
-  ADVSPUR_HD void operator()(int64_t i, double* out) const {
-    const double left = absolute(v[i]) - t, room = room_of(v[i], x0[i]);
-    out[0] = soft(absolute(v[i]), t, room);
-    out[1] = (left > 0.0) & (left < room) ? 1.0 : 0.0;
-  }
+  float t;
+  ADVSPUR_HD Soft operator()(int64_t i) const { return soft_of(absolute(v[i]), room_of(v[i], x0[i]), t); }
 };
 
 struct TermBall {
   const float* v;
-  double t;
-  ADVSPUR_HD void operator()(int64_t i, double* out) const {
-    const double left = absolute(v[i]) - t;
-    out[0] = left > 0.0 ? left : 0.0;
-    out[1] = left > 0.0 ? 1.0 : 0.0;
-  }
+  float t;
+  ADVSPUR_HD Soft operator()(int64_t i) const { return soft_of(absolute(v[i]), HUGE_VALF, t); }
 };
 
-// As TermBox, but of what is left once x0 + u is rounded to a float.
+// out: the sum, in the fixed order, and the count of a chunk.
+template <class Term>
+ADVSPUR_HD void level_chunk(int64_t count, const Term& term, double* out) {
+  double lane[kLanes] = {};
+  uint32_t inside[kLanes] = {};
+  for_lanes(count, [&](int64_t i, int l) ADVSPUR_INLINE {
+    const Soft u = term(i);
+    lane[l] += u.value;
+    inside[l] += u.inside;
+  });
+  uint32_t total = 0;
+  for (int l = 0; l < kLanes; ++l) total += inside[l];
+  out[0] = fold_lanes(lane);
+  out[1] = total;
+}
+
+// As TermBox, but in double, and of what is left once x0 + u is rounded to a float.
 struct TermRounded {
   const float *v, *x0;
   double t;
@@ -40,11 +51,11 @@ struct TermRounded {
   }
 };
 
-ADVSPUR_CLONES void sums_box(const float* v, const float* x0, int64_t count, double t, double* out) {
-  sum_chunk<2>(count, TermBox{v, x0, t}, out);
+ADVSPUR_CLONES void sums_box(const float* v, const float* x0, int64_t count, float t, double* out) {
+  level_chunk(count, TermBox{v, x0, t}, out);
 }
-ADVSPUR_CLONES void sums_ball(const float* v, int64_t count, double t, double* out) {
-  sum_chunk<2>(count, TermBall{v, t}, out);
+ADVSPUR_CLONES void sums_ball(const float* v, int64_t count, float t, double* out) {
+  level_chunk(count, TermBall{v, t}, out);
 }
 ADVSPUR_CLONES void sums_rounded(const float* v, const float* x0, int64_t count, double t, double* out) {
   sum_chunk<2>(count, TermRounded{v, x0, t}, out);
@@ -89,9 +100,8 @@ Level level_of(int64_t n, const ChunkSums& chunk_sums) {
   return {fold_lanes(lane[0]), fold_lanes(lane[1])};
 }
 
-double threshold(const float* v, const float* x0, int64_t n, float eps) {
-  const double top = max_abs(v, n);
-  return find_threshold(eps, top, [&](double t) {
+double threshold_from(const float* v, const float* x0, int64_t n, double eps, float top, double guess) {
+  return find_threshold(eps, top, guess, [&](float t) {
     return level_of(n, [&](int64_t start, int64_t count, double* out) {
       if (x0 == nullptr) {
         sums_ball(v + start, count, t, out);
@@ -100,6 +110,22 @@ double threshold(const float* v, const float* x0, int64_t n, float eps) {
       }
     });
   });
+}
+
+double threshold(const float* v, const float* x0, int64_t n, float eps) {
+  const float top = max_abs(v, n);
+  const int64_t m = probe_size(n);
+  double guess = 0.0;
+  if (m > 0) {
+    std::vector<float> probe(static_cast<size_t>(x0 == nullptr ? m : 2 * m));
+    for (int64_t i = 0; i < m; i += kRun) {
+      std::memcpy(&probe[i], v + probe_index(i), kRun * sizeof(float));
+      if (x0 != nullptr) std::memcpy(&probe[m + i], x0 + probe_index(i), kRun * sizeof(float));
+    }
+    const float* room = x0 == nullptr ? nullptr : &probe[m];
+    guess = threshold_from(probe.data(), room, m, static_cast<double>(eps) * m / n, top, 0.0);
+  }
+  return threshold_from(v, x0, n, eps, top, guess);
 }
 
 }  // namespace

@@ -1,5 +1,9 @@
 #include "cpu/step_l1.h"
 
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
 #include "core/macros.h"
 #include "core/select.h"
 #include "cpu/chunks.h"
@@ -44,18 +48,67 @@ void for_keys(const Step& s, int64_t sample, const Work& work) {
   }
 }
 
+// Neighbours often fall into the same bin, and a counter cannot be raised twice in a row without waiting for
+// memory: in a long run four sets of counters take turns.
+struct Counters {
+  int bins, sets;
+  int32_t set[4][kMaxBins];
+
+  Counters(int bins, int sets) : bins(bins), sets(sets) {
+    for (int j = 0; j < sets; ++j) std::memset(set[j], 0, static_cast<size_t>(bins) * sizeof(int32_t));
+  }
+
+  void add(const uint32_t* key, int64_t count, int shift) {
+    const uint32_t last = static_cast<uint32_t>(bins) - 1u;
+    int64_t i = 0;
+    for (; sets == 4 && i + 4 <= count; i += 4) {
+      for (int j = 0; j < 4; ++j) ++set[j][key[i + j] >> shift & last];
+    }
+    for (; i < count; ++i) ++set[0][key[i] >> shift & last];
+  }
+
+  const int32_t* total() {
+    for (int j = 1; j < sets; ++j) {
+      for (int b = 0; b < bins; ++b) set[0][b] += set[j][b];
+    }
+    return set[0];
+  }
+};
+
+// The first round counts all keys, the later ones only those that agree with what is known so far.
 Selection select_sample(const Step& s, int64_t sample) {
   Selection selection;
+  std::vector<uint32_t> left;
   for (int round = 0; round < kRounds; ++round) {
-    int32_t counts[kMaxBins] = {};
     const Digit digit = digit_of(round);
-    const uint32_t last_bin = (1u << digit.bits) - 1u;
-    for_keys(s, sample, [&](int64_t, int64_t count, const uint32_t* key, const uint8_t*) {
-      for (int64_t i = 0; i < count; ++i) {
-        if (agrees(key[i], selection, round)) ++counts[key[i] >> digit.shift & last_bin];
+    Counters counters(1 << digit.bits, round == 0 ? 4 : 1);
+    if (round == 0) {
+      int64_t zeros = 0;
+      for_keys(s, sample, [&](int64_t, int64_t count, const uint32_t* key, const uint8_t*) {
+        counters.add(key, count, digit.shift);
+        for (int64_t i = 0; i < count; ++i) zeros += key[i] == 0;
+      });
+      counters.set[0][0] -= static_cast<int32_t>(zeros);
+    } else {
+      if (round == 1) {
+        for_keys(s, sample, [&](int64_t, int64_t count, const uint32_t* key, const uint8_t*) {
+          const size_t before = left.size();
+          left.resize(before + static_cast<size_t>(count));
+          size_t kept = before;
+          for (int64_t i = 0; i < count; ++i) {
+            left[kept] = key[i];
+            kept += agrees(key[i], selection, round);
+          }
+          left.resize(kept);
+        });
+      } else {
+        left.erase(std::remove_if(left.begin(), left.end(),
+                                  [&](uint32_t key) { return !agrees(key, selection, round); }),
+                   left.end());
       }
-    });
-    narrow(selection, round, counts, s.k[sample]);
+      counters.add(left.data(), static_cast<int64_t>(left.size()), digit.shift);
+    }
+    narrow(selection, round, counters.total(), s.k[sample]);
     if (selection.chosen == 0) break;
   }
   return selection;

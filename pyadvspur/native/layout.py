@@ -86,6 +86,6 @@ def address(x: torch.Tensor | None) -> int:
 
 
 def reduction_scratch(x: torch.Tensor) -> torch.Tensor:
-    """Device memory for the partial sums of a sample-wise reduction: three doubles a chunk of 4,096 elements."""
-    chunks = -(-x.shape[1:].numel() // 4096)
+    """Device memory for the partial sums of a sample-wise reduction: three doubles a chunk (csrc/core/reduce.h)."""
+    chunks = -(-x.shape[1:].numel() // 2048)
     return torch.empty(3 * chunks * x.shape[0], dtype=torch.float64, device=x.device)

@@ -75,13 +75,13 @@ def score(logits: torch.Tensor, labels: torch.Tensor, label_map: LabelMap) -> Sc
     there is has margin +inf. Equal logits: the lowest index wins. A competing logit that is not finite makes its row
     prediction -2, not correct, with NaN for probability and margin.
     """
-    if logits.dim() != 2 or logits.dtype not in _DTYPES:
+    if logits.dim() != 2 or not logits.shape[1] or logits.dtype not in _DTYPES:
         got = f"{logits.dtype} {tuple(logits.shape)}"
-        raise bad("native.score", "logits", got, "(B, K) of float32, bfloat16 or float16")
+        raise bad("native.score", "logits", got, "(B, K >= 1) of float32, bfloat16 or float16")
     if labels.dtype != torch.int64 or labels.shape != logits.shape[:1] or labels.device != logits.device:
         got = f"{labels.dtype} {tuple(labels.shape)} on {labels.device}"
         raise bad("native.score", "labels", got, f"int64 ({len(logits)},) on {logits.device}")
-    if logits.shape[1] and logits.stride(1) != 1:
+    if logits.stride(1) != 1:
         logits = logits.contiguous()
     codes = label_map.codes(logits.shape[1], logits.device)
     kinds = (torch.int64, torch.float32, torch.float32, torch.bool)

@@ -24,7 +24,8 @@ namespace cpu {
 void project(const Project& p, int threads);
 }
 namespace cuda {
-// scratch: reduction_bytes(batch) bytes on the device for l2, else unused. No allocation, no synchronisation.
+// scratch: on the device, three doubles for each chunk of each sample (core/reduce.h); used by l2 only.
+// No allocation, no synchronisation.
 void project(const Project& p, void* scratch, void* cuda_stream);
 }  // namespace cuda
 

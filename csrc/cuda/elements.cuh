@@ -1,0 +1,69 @@
+// Elementwise kernels: who touches which element, four at a time where addresses allow.
+#pragma once
+
+#include <cstdint>
+
+#include "cuda/launch.cuh"
+
+namespace advspur::cuda {
+
+constexpr int kThreads = 256;
+constexpr int kPerThread = 8;                         // elements a thread handles
+constexpr int64_t kPerBlock = kThreads * kPerThread;  // elements a block handles, of one sample
+
+// Blocks needed for samples of n elements; block b serves sample b / blocks_for(n).
+inline __host__ __device__ int64_t blocks_for(int64_t n) {
+  return (n + kPerBlock - 1) / kPerBlock;
+}
+
+// float4 loads need rows that start at multiples of 16 bytes.
+inline bool fits_vectors(int64_t n, const void* a, const void* b, const void* c) {
+  const auto bits =
+      reinterpret_cast<uintptr_t>(a) | reinterpret_cast<uintptr_t>(b) | reinterpret_cast<uintptr_t>(c);
+  return n % 4 == 0 && bits % 16 == 0;
+}
+
+// out[e] = f(e, a[e], b[e], c[e]) over this block's part of a row; out may be one of the inputs; b and c may
+// be null.
+template <bool kVector, class F>
+__device__ __forceinline__ void map_row(float* out, const float* a, const float* b, const float* c,
+                                        int64_t part, int64_t n, const F& f) {
+  const uint32_t start = static_cast<uint32_t>(part * kPerBlock);
+  if constexpr (kVector) {
+    float4 va[kPerThread / 4], vb[kPerThread / 4] = {}, vc[kPerThread / 4] = {};
+#pragma unroll
+    for (int j = 0; j < kPerThread / 4; ++j) {
+      const uint32_t e = start + 4 * (threadIdx.x + j * kThreads);
+      if (e < n) {
+        va[j] = *reinterpret_cast<const float4*>(a + e);
+        if (b != nullptr) vb[j] = *reinterpret_cast<const float4*>(b + e);
+        if (c != nullptr) vc[j] = *reinterpret_cast<const float4*>(c + e);
+      }
+    }
+#pragma unroll
+    for (int j = 0; j < kPerThread / 4; ++j) {
+      const uint32_t e = start + 4 * (threadIdx.x + j * kThreads);
+      if (e < n) {
+        float4 r;
+        r.x = f(e, va[j].x, vb[j].x, vc[j].x);
+        r.y = f(e + 1, va[j].y, vb[j].y, vc[j].y);
+        r.z = f(e + 2, va[j].z, vb[j].z, vc[j].z);
+        r.w = f(e + 3, va[j].w, vb[j].w, vc[j].w);
+        *reinterpret_cast<float4*>(out + e) = r;
+      }
+    }
+  } else {
+    for (int j = 0; j < kPerThread; ++j) {
+      const uint32_t e = start + threadIdx.x + j * kThreads;
+      if (e < n) out[e] = f(e, a[e], b == nullptr ? 0.0f : b[e], c == nullptr ? 0.0f : c[e]);
+    }
+  }
+}
+
+// Samples whose data (bytes_per_sample) stay in the L2 cache together: passes over a batch go group by group.
+inline int64_t group_of(int64_t bytes_per_sample) {
+  constexpr int64_t kBudget = 24 << 20;
+  return bytes_per_sample >= kBudget ? 1 : kBudget / bytes_per_sample;
+}
+
+}  // namespace advspur::cuda
