@@ -196,10 +196,10 @@ class LinearProblem:
 
 def check_real(where: str, argument: str, value: object) -> float:
     """A finite float, or AdvSpurError."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise bad(where, argument, repr(value), "a finite number") from None
+    given = np.asarray(value)
+    if given.ndim or given.dtype.kind not in "biuf":
+        raise bad(where, argument, repr(value), "a finite number")
+    number = float(given)
     if not math.isfinite(number):
         raise bad(where, argument, number, "a finite number")
     return number
@@ -216,9 +216,12 @@ def check_nonnegative(where: str, argument: str, value: object) -> float:
 def check_eps(where: str, eps) -> np.ndarray:
     """Radii as a float64 array of the given shape, all finite and >= 0."""
     try:
-        radii = np.asarray(eps, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise bad(where, "eps", repr(eps), "a number >= 0 or an array of them") from None
+        radii = np.asarray(eps)
+    except ValueError:  # a ragged list
+        radii = np.asarray(None)
+    if radii.dtype.kind not in "biuf" and radii.size:
+        raise bad(where, "eps", repr(eps), "a number >= 0 or an array of them")
+    radii = radii.astype(np.float64)
     if not np.isfinite(radii).all() or (radii < 0).any():
         raise bad(where, "eps", f"values from {radii.min()} to {radii.max()}", "finite numbers >= 0")
     return radii

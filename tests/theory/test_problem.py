@@ -38,7 +38,9 @@ def rng():
         ("theta", {"theta": [1.0, 0.5]}),
         ("noise_std", {"noise_std": -1e-300}),
         ("noise_std", {"noise_std": np.nan}),
-        ("noise_std", {"noise_std": "loud"}),
+        ("noise_std", {"noise_std": "1"}),
+        ("noise_std", {"noise_std": [0.5]}),
+        ("noise_std", {"noise_std": None}),
         ("core", {"core": [2]}),
         ("core", {"core": [-1]}),
         ("core", {"core": [True]}),
@@ -121,8 +123,9 @@ def test_risk_arguments_are_checked():
     problem = LinearProblem.two_feature(0.5, 1, 1)
     with pytest.raises(AdvSpurError, match="'l3', which is unknown"):
         problem.adversarial_risk([1, 0], 1, "l3")
-    with pytest.raises(AdvSpurError, match="eps got"):
-        problem.adversarial_risk([1, 0], -1, "l2")
+    for eps in (-1, np.nan, [0.1, np.inf], "1", None, 1j, [[1], [1, 2]]):
+        with pytest.raises(AdvSpurError, match="eps got"):
+            problem.adversarial_risk([1, 0], eps, "l2")
     with pytest.raises(AdvSpurError, match="theta got shape"):
         problem.standard_risk([1, 0, 0])
     with pytest.raises(AdvSpurError, match="theta got"):
