@@ -56,6 +56,7 @@ def _metadata(job: Job, recipe: str) -> dict[str, str]:
 
 
 def is_done(path: Path, job: Job, recipe: str) -> bool:
+    """Whether the file holds this very network, of this very recipe."""
     if not path.is_file():
         return False
     with safe_open(path, framework="pt") as file:
@@ -70,6 +71,7 @@ def compose(path: Path, config: dict, seed: int) -> None:
 
 
 def train_network(job: Job, config: dict, folder: str, images: str) -> tuple[str, float]:
+    """Train one network and write its file; returns its name and the processor time it took, in seconds."""
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     data = torch.load(images, mmap=True, weights_only=True)

@@ -1,4 +1,4 @@
-"""Evaluate the networks of a seed on the embedded benchmark and write results/seed<N>.csv and .md."""
+"""Evaluate the networks of a seed on the embedded benchmark and write seed<N>.csv and seed<N>.md."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pandas as pd
 from pyadvspur import evaluation
 from pyadvspur.evaluation import Run
 
-HERE = Path(__file__).resolve().parent
 ATTACKS = ("l2:0.1,0.25,0.5,1(steps=20)", "linf:0.5/255,1/255,2/255,4/255(steps=20)")
 _CLEAN = (
     "accuracy original",
@@ -31,7 +30,7 @@ _RELIANCE = (
 )
 
 
-def write(folder: Path, seed: int, workers: int) -> None:
+def write(folder: Path, seed: int, workers: int, target: Path) -> None:
     """folder: the networks, with their manifest.json. The run itself is kept in folder/evaluation."""
     entries = json.loads((folder / "manifest.json").read_text())["networks"]
     run = evaluation.evaluate(
@@ -43,8 +42,7 @@ def write(folder: Path, seed: int, workers: int) -> None:
         threads=1,
     )
     frame = run.metrics()
-    target = HERE / "results"
-    target.mkdir(exist_ok=True)
+    target.mkdir(parents=True, exist_ok=True)
     frame.drop(columns="benchmark").round(4).to_csv(target / f"seed{seed}.csv", index=False)
     (target / f"seed{seed}.md").write_text(
         _tables(frame, list(entries)) + _trends(frame, entries) + _shapes(run)

@@ -17,8 +17,8 @@ import sys
 import time
 from pathlib import Path
 
-# networks.py and train.py lie beside this file; processes that are started inherit the path
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))  # networks.py and train.py; processes that are started inherit the path
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
@@ -76,6 +76,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--only", nargs="*", help="names of networks to train; all by default")
     parser.add_argument("--train", action="store_true", help="train only, no evaluation")
     parser.add_argument("--ship", action="store_true", help="copy the first seed's networks into the package")
+    parser.add_argument(
+        "--save", action="store_true", help="write the tables to results/ beside this file, not to --out"
+    )
     options = parser.parse_args(arguments)
     folders = {seed: train_seed(seed, options) for seed in options.seed}
     if options.ship:
@@ -85,7 +88,7 @@ def main(arguments: list[str] | None = None) -> None:
     import results
 
     for seed, folder in folders.items():
-        results.write(folder, seed, options.jobs)
+        results.write(folder, seed, options.jobs, HERE / "results" if options.save else options.out)
 
 
 if __name__ == "__main__":
