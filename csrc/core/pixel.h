@@ -32,24 +32,37 @@ ADVSPUR_HD float region_rest(int region, float m) {
                                                            : 0.0f;
 }
 
-// NaN stays NaN.
-ADVSPUR_HD float clamp_unit(float x) {
+// The clamp to [0, 1], in its two halves. NaN stays NaN. (A CPU kernel runs the halves in two loops: in one,
+// the vectoriser nests the conditions and makes a dozen instructions of four.)
+ADVSPUR_HD float at_least_zero(float x) {
 #if defined(__CUDA_ARCH__)
   asm("max.NaN.f32 %0, %0, 0f00000000;" : "+f"(x));
+  return x;
+#else
+  return 0.0f > x ? 0.0f : x;
+#endif
+}
+
+ADVSPUR_HD float at_most_one(float x) {
+#if defined(__CUDA_ARCH__)
   asm("min.NaN.f32 %0, %0, 0f3F800000;" : "+f"(x));
   return x;
 #else
-  x = 0.0f > x ? 0.0f : x;
   return 1.0f < x ? 1.0f : x;
 #endif
 }
 
 ADVSPUR_HD float add_noise(float x, float amount, float weight, float z) {
-  return clamp_unit(x + amount * weight * z);
+  return at_least_zero(x + amount * weight * z);
 }
 
 ADVSPUR_HD float blend(float x, float rest, float other, float weight) {
-  return clamp_unit(rest * x + weight * other);
+  return at_least_zero(rest * x + weight * other);
+}
+
+// The last step of every variant, after add_noise, blend or at_least_zero.
+ADVSPUR_HD float finish(float y, float mean, float scale) {
+  return (at_most_one(y) - mean) * scale;
 }
 
 // Size of l2 noise over the norm of what it scales; 0 for an empty region.

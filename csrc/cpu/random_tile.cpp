@@ -55,6 +55,7 @@ __attribute__((target("avx512f"))) void words_avx512(uint32_t* even, uint32_t* o
       c3[v] = zero + (id >> 32);
     }
     uint64_t k0 = static_cast<uint32_t>(seed), k1 = seed >> 32;
+#pragma GCC unroll 10
     for (int round = 0; round < 10; ++round) {
       for (int v = 0; v < kVectors; ++v) {
         const Vector p0 = (Vector)_mm512_maskz_mul_epu32(0xFF, (__m512i)m0, (__m512i)c0[v]);
@@ -90,6 +91,7 @@ __attribute__((target("avx2"))) void words_avx2(uint32_t* even, uint32_t* odd, u
       c3[v] = zero + (id >> 32);
     }
     uint64_t k0 = static_cast<uint32_t>(seed), k1 = seed >> 32;
+#pragma GCC unroll 10
     for (int round = 0; round < 10; ++round) {
       for (int v = 0; v < kVectors; ++v) {
         const Vector p0 = (Vector)_mm256_mul_epu32((__m256i)m0, (__m256i)c0[v]);

@@ -168,7 +168,6 @@ struct Renderer {
   }
 
   void make_row(Workspace& s, float* y, int v, int c, float amount, int n) const {
-    const Affine affine{job.mean[c], job.scale[c]};
     const float* x = s.x + c * kTilePixels;
     const float* weights[3] = {s.m, s.rest, s.ones};
     const float* rests[3] = {s.rest, s.m, s.zeros};
@@ -176,16 +175,21 @@ struct Renderer {
     const float* rest = rests[job.variants.region[v]];
     switch (static_cast<VariantKind>(job.variants.kind[v])) {
       case VariantKind::kClean:
-        return clean_row(y, x, affine, n);
+        clean_row(y, x, n);
+        break;
       case VariantKind::kNoiseStd:
       case VariantKind::kNoiseL2:
-        return noise_row(y, x, weight, s.noise[c], amount, affine, n);
+        noise_row(y, x, weight, s.noise[c], amount, n);
+        break;
       case VariantKind::kFill:
         std::fill(s.value, s.value + n, amount);
-        return blend_row(y, x, rest, s.value, weight, affine, n);
+        blend_row(y, x, rest, s.value, weight, n);
+        break;
       case VariantKind::kSwap:
-        return blend_row(y, x, rest, s.partner + c * kTilePixels, weight, affine, n);
+        blend_row(y, x, rest, s.partner + c * kTilePixels, weight, n);
+        break;
     }
+    finish_row(y, job.mean[c], job.scale[c], n);
   }
 
   void write(int64_t element, const void* from, int64_t count) const {

@@ -29,22 +29,22 @@ ADVSPUR_CLONES void one_minus(float* out, const float* m, int n) {
   for (int i = 0; i < n; ++i) out[i] = 1.0f - m[i];
 }
 
-ADVSPUR_CLONES void clean_row(float* __restrict y, const float* x, Affine affine, int n) {
-  for (int i = 0; i < n; ++i) y[i] = (clamp_unit(x[i]) - affine.mean) * affine.scale;
+ADVSPUR_CLONES void clean_row(float* __restrict y, const float* __restrict x, int n) {
+  for (int i = 0; i < n; ++i) y[i] = at_least_zero(x[i]);
 }
 
-ADVSPUR_CLONES void noise_row(float* __restrict y, const float* x, const float* weight, const float* z,
-                              float amount, Affine affine, int n) {
-  for (int i = 0; i < n; ++i) {
-    y[i] = (add_noise(x[i], amount, weight[i], z[i]) - affine.mean) * affine.scale;
-  }
+ADVSPUR_CLONES void noise_row(float* __restrict y, const float* __restrict x, const float* __restrict weight,
+                              const float* __restrict z, float amount, int n) {
+  for (int i = 0; i < n; ++i) y[i] = add_noise(x[i], amount, weight[i], z[i]);
 }
 
-ADVSPUR_CLONES void blend_row(float* __restrict y, const float* x, const float* rest, const float* other,
-                              const float* weight, Affine affine, int n) {
-  for (int i = 0; i < n; ++i) {
-    y[i] = (blend(x[i], rest[i], other[i], weight[i]) - affine.mean) * affine.scale;
-  }
+ADVSPUR_CLONES void blend_row(float* __restrict y, const float* __restrict x, const float* __restrict rest,
+                              const float* __restrict other, const float* __restrict weight, int n) {
+  for (int i = 0; i < n; ++i) y[i] = blend(x[i], rest[i], other[i], weight[i]);
+}
+
+ADVSPUR_CLONES void finish_row(float* y, float mean, float scale, int n) {
+  for (int i = 0; i < n; ++i) y[i] = finish(y[i], mean, scale);
 }
 
 ADVSPUR_CLONES void add_squares(double sums[3], const float* m, const float* rest, const float* z, int n) {

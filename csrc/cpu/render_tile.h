@@ -9,21 +9,16 @@ namespace advspur::cpu {
 
 constexpr int kTilePixels = 256;
 
-// Affine step after the clamp: (y - mean) * scale.
-struct Affine {
-  float mean, scale;
-};
-
 // Bytes to [0, 1]: n of them, or n pixels of three interleaved channels to planes that lie kTilePixels apart.
 void bytes_to_units(float* out, const uint8_t* bytes, int n);
 void bytes_to_planes(float* planes, const uint8_t* bytes, int n);
 
 void one_minus(float* out, const float* m, int n);
-void clean_row(float* y, const float* x, Affine affine, int n);
-void noise_row(float* y, const float* x, const float* weight, const float* z, float amount, Affine affine,
-               int n);
-void blend_row(float* y, const float* x, const float* rest, const float* other, const float* weight,
-               Affine affine, int n);
+// The variants of one row of n values, up to the lower half of the clamp; finish_row does the rest in place.
+void clean_row(float* y, const float* x, int n);
+void noise_row(float* y, const float* x, const float* weight, const float* z, float amount, int n);
+void blend_row(float* y, const float* x, const float* rest, const float* other, const float* weight, int n);
+void finish_row(float* y, float mean, float scale, int n);
 
 // Adds the squares of w * z for w = m, 1-m, 1 to sums. The order does not depend on the instruction set.
 void add_squares(double sums[3], const float* m, const float* rest, const float* z, int n);

@@ -139,7 +139,7 @@ __global__ void __launch_bounds__(kThreads)
     const float size = amount[v];
     float y[3][kQuad];
     if (kind == VariantKind::kClean) {
-      for_values([&](int c, int i) { y[c][i] = clamp_unit(x[c][i]); });
+      for_values([&](int c, int i) { y[c][i] = at_least_zero(x[c][i]); });
     } else if (kind == VariantKind::kNoiseStd || kind == VariantKind::kNoiseL2) {
       for_values(
           [&](int c, int i) { y[c][i] = add_noise(x[c][i], size, region_weight(region, m[i]), z[c][i]); });
@@ -154,7 +154,7 @@ __global__ void __launch_bounds__(kThreads)
         y[c][i] = blend(x[c][i], region_rest(region, m[i]), y[c][i], region_weight(region, m[i]));
       });
     }
-    for_values([&](int c, int i) { y[c][i] = (y[c][i] - job.mean[c]) * job.scale[c]; });
+    for_values([&](int c, int i) { y[c][i] = finish(y[c][i], job.mean[c], job.scale[c]); });
     const int64_t image = v * job.n_samples + sample;
     if constexpr (kChannelsLast) {
       Quad<T>* staged = staging + (kFast ? threadIdx.x / 32 * 96 : 0);
