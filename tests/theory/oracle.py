@@ -68,7 +68,7 @@ def least_risk(factor: np.ndarray, theta: np.ndarray, noise_std: float, eps: flo
 
 
 def integer_problem(rng: np.random.Generator, d_max: int = 9):
-    """factor (r, d), theta (d,), noise_std, core (d,): small integers, so ties, duplicates and rank deficiency abound."""
+    """factor (r, d), theta (d,), noise_std, core (d,): small integers, full of ties, duplicates, dependence."""
     d = int(rng.integers(1, d_max + 1))
     rank = int(rng.integers(1, d + 3))
     factor = rng.integers(-2, 3, (rank, d)).astype(float)

@@ -36,7 +36,8 @@ def test_broadcasting_and_no_weights():
     covs, thetas, _ = _many(m=4)
     full = solve_many(covs, thetas[0], 0.5, "linf", [0.1, 0.2])
     bare = solve_many(covs, thetas[0], 0.5, "linf", np.full((4, 2), [0.1, 0.2]), with_theta=False, threads=2)
-    assert full.theta.shape == (4, 2, 7) and bare.theta.shape == (4, 0, 7)
+    assert full.theta.shape == (4, 2, 7)
+    assert bare.theta.shape == (4, 0, 7)
     np.testing.assert_array_equal(full.risk, bare.risk)
     assert not full.spurious_weight.any()
 

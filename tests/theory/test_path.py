@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.theory.samples import random_problem, read_samples
 
 from pyadvspur import AdvSpurError
 from pyadvspur.theory import LinearProblem
 from pyadvspur.theory.norms import NORMS, C
 from pyadvspur.theory.reference import radius_of
 from tests.theory.oracle import integer_problem, least_risk
-from tests.theory.samples import random_problem, read_samples
 
 FRACTIONS = np.array([1e-6, 1e-3, 0.05, 0.3, 0.5, 0.63, 0.7, 0.9, 0.98, 0.9999])
 
@@ -92,13 +92,16 @@ def test_ends_of_the_path(norm):
     none, all_, beyond = path.at(0.0), path.at(path.critical_eps), path.at(1e9)
     np.testing.assert_array_equal(none.theta, problem.theta)
     assert none.risk == none.standard_risk == 0.25
-    assert none.gap == 0 and none.unique
+    assert none.gap == 0
+    assert none.unique
     for end in (all_, beyond):
-        assert not end.theta.any() and end.unique
+        assert not end.theta.any()
+        assert end.unique
         assert end.risk == pytest.approx(problem.label_variance, rel=1e-15)
         assert end.spurious_weight == end.spurious_share == 0
     just = path.at(path.critical_eps * (1 - 1e-9))
-    assert just.theta.any() and just.risk == pytest.approx(problem.label_variance, rel=1e-8)
+    assert just.theta.any()
+    assert just.risk == pytest.approx(problem.label_variance, rel=1e-8)
 
 
 @pytest.mark.parametrize("norm", NORMS)
@@ -107,7 +110,8 @@ def test_a_label_that_no_feature_predicts(norm, theta):
     problem = LinearProblem([[1.0, 1.0], [1.0, 1.0]], theta, 0.5, [0, 1])
     path = problem.path(norm)
     got = path.at([0.0, 0.1, 3.0])
-    assert path.critical_eps == path.plateau_eps == 0 and path.spurious_onset == np.inf
+    assert path.critical_eps == path.plateau_eps == 0
+    assert path.spurious_onset == np.inf
     np.testing.assert_array_equal(got.theta, [theta, [0, 0], [0, 0]])
     np.testing.assert_array_equal(got.risk, 0.25)
 
@@ -122,7 +126,8 @@ def test_without_noise_nothing_happens_on_the_plateau(norm):
         path.at(path.plateau_eps * 1.01),
     )
     np.testing.assert_array_equal(inside.theta, [problem.theta] * 3)
-    assert (inside.multiplier == 0).all() and (inside.gap <= 1e-10 * inside.risk).all()
+    assert (inside.multiplier == 0).all()
+    assert (inside.gap <= 1e-10 * inside.risk).all()
     assert outside.multiplier > 0
     assert path.spurious_onset >= path.plateau_eps * (1 - 1e-12)
 
@@ -133,7 +138,9 @@ def test_duplicates_split_by_norm():
     l2, linf, l1 = (LinearProblem(cov, theta, 0.5, [0]).path(norm).at(radii) for norm in ("l2", "linf", "l1"))
     alone = LinearProblem([[1.0]], [1.0], 0.5, [0])
     np.testing.assert_allclose(l2.theta, np.repeat(l2.theta[:, :1], 3, axis=1), rtol=1e-13)
-    assert l2.unique.all() and not linf.unique.any() and l1.unique.all()
+    assert l2.unique.all()
+    assert not linf.unique.any()
+    assert l1.unique.all()
     np.testing.assert_allclose(linf.risk, alone.path("linf").at(radii).risk, rtol=1e-13)
     np.testing.assert_allclose(l2.risk, alone.path("l2").at(radii / np.sqrt(3)).risk, rtol=1e-13)
     np.testing.assert_allclose(l1.risk, alone.path("l1").at(radii / 3).risk, rtol=1e-13)
@@ -157,7 +164,8 @@ def test_features_that_cannot_matter_get_exact_zeros():
     problem = LinearProblem(cov, [1.0, 0, 0, 0, 0], 0.3, [0])
     for norm in NORMS:
         got = problem.path(norm).at([0.1, 0.5])
-        assert not got.theta[:, 2:].any() and got.theta[:, :1].all()
+        assert not got.theta[:, 2:].any()
+        assert got.theta[:, :1].all()
         assert got.unique.all() == (norm != "l1")  # any weight up to N on feature 2 costs nothing under l1
 
 
@@ -229,7 +237,8 @@ def test_along_a_path_risk_grows_and_norms_shrink(seed):
             continue
         got = path.at(np.geomspace(1e-4, 1, 200) * path.critical_eps)
         slack = 1e-11 * problem.label_variance
-        assert (np.diff(got.risk) >= -slack).all() and (np.diff(got.standard_risk) >= -slack).all()
+        assert (np.diff(got.risk) >= -slack).all()
+        assert (np.diff(got.standard_risk) >= -slack).all()
         lengths = np.linalg.norm(got.theta, {"l2": 2, "linf": 1, "l1": np.inf}[norm], axis=1)
         assert (np.diff(lengths) <= 1e-9 * lengths.max()).all()
         assert (got.gap <= 1e-9 * got.risk).all()
@@ -255,16 +264,18 @@ def test_radii_in_any_order_one_by_one_or_together(norm):
     path = problem.path(norm)
     for i, eps in enumerate(radii):
         one = path.at(float(eps))
-        assert isinstance(one.risk, float) and isinstance(one.unique, bool)
+        assert isinstance(one.risk, float)
+        assert isinstance(one.unique, bool)
         np.testing.assert_allclose(one.theta, together.theta[i], rtol=1e-10, atol=1e-13)
         assert one.eps == together.eps[i]
     empty = path.at([])
-    assert empty.theta.shape == (0, 12) and empty.risk.shape == (0,)
+    assert empty.theta.shape == (0, 12)
+    assert empty.risk.shape == (0,)
 
 
 def test_onset_by_hand():
     # Two independent cores of opposite sign pull the spurious feature apart. While only the first has weight,
-    # theta = (1 - m, 0, 0) with multiplier m, and the spurious correlation 1.9 (m - 0.3) stays below m until m = 0.57/0.9.
+    # theta = (1 - m, 0, 0) with multiplier m, and the spurious correlation 1.9 (m - 0.3) is below m up to 0.57 / 0.9.
     problem = LinearProblem([[1, 0, 1.9], [0, 1, 1.9], [1.9, 1.9, 16]], [1, -0.3, 0], 0.5, [0, 1])
     path, m = problem.path("linf"), 0.57 / 0.9
     onset = radius_of(m, np.sqrt(0.25 + m * m + 0.09), 1 - m)
