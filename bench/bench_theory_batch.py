@@ -5,6 +5,8 @@ Equality first: the batch equals single paths, on any number of threads, bit by 
 
 from __future__ import annotations
 
+from functools import partial
+
 import common
 import numpy as np
 from bench_theory_paths import random_problem
@@ -19,7 +21,7 @@ def main() -> None:
         __doc__, "theory_batch", lambda parser: parser.add_argument("--problems", type=int, default=4000)
     )
     many = 400 if run.quick else run.options.problems
-    problems = [random_problem(10, seed)[0] for seed in range(many)]
+    problems = [random_problem(10, seed) for seed in range(many)]
     covs, thetas = np.stack([p.cov for p in problems]), np.stack([p.theta for p in problems])
     for norm in ("l2", "linf", "l1"):
         radii = np.stack([np.geomspace(1e-3, 0.98, 50) * p.path(norm).critical_eps for p in problems])
@@ -37,12 +39,17 @@ def main() -> None:
         )
         run.check(f"{norm}: certificates", float((one.gap / one.risk).max()), 1e-9)
         times = run.measure(
-            {"theta": lambda: batch(run.options.threads), "risk": lambda: batch(run.options.threads, False)}
+            {"theta": partial(batch, run.options.threads), "risk": partial(batch, run.options.threads, False)}
         )
         run.row(
-            norm=norm, problems=many, threads=run.options.threads, million_solves_a_second=radii.size / times["theta"].median / 1e6,
-            without_theta=radii.size / times["risk"].median / 1e6, target=TARGET[norm] / 1e6, spread=times["theta"].spread,
-        )  # fmt: skip
+            norm=norm,
+            problems=many,
+            threads=run.options.threads,
+            million_solves_a_second=radii.size / times["theta"].median / 1e6,
+            without_theta=radii.size / times["risk"].median / 1e6,
+            target=TARGET[norm] / 1e6,
+            spread=times["theta"].spread,
+        )
     run.finish()
 
 

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "theory"))
+
+from oracle import integer_problem, least_risk
 
 from pyadvspur.theory import LinearProblem
 from pyadvspur.theory.norms import NORMS
-from tests.theory.oracle import integer_problem, least_risk
 
 
 def solve(seed: int, d_max: int):

@@ -32,7 +32,8 @@ void bind_blas(py::module_& m) {
       "set_blas",
       [](const py::capsule& dgemm, const py::capsule& dsyrk, const py::capsule& dgemv,
          const py::capsule& dsymv, const py::capsule& dtrsm, const py::capsule& dpotrf,
-         const py::capsule& dpotrs, const py::capsule& dsyevd) {
+         const py::capsule& dpotrs, const py::capsule& dsyevd, const py::capsule& dsytrd,
+         const py::capsule& dormtr) {
         theory::BlasTable table;
         take(table.dgemm, dgemm);
         take(table.dsyrk, dsyrk);
@@ -42,11 +43,13 @@ void bind_blas(py::module_& m) {
         take(table.dpotrf, dpotrf);
         take(table.dpotrs, dpotrs);
         take(table.dsyevd, dsyevd);
+        take(table.dsytrd, dsytrd);
+        take(table.dormtr, dormtr);
         theory::blas_state().table = table;
         theory::blas_state().loaded = true;
       },
       py::kw_only(), py::arg("dgemm"), py::arg("dsyrk"), py::arg("dgemv"), py::arg("dsymv"), py::arg("dtrsm"),
-      py::arg("dpotrf"), py::arg("dpotrs"), py::arg("dsyevd"));
+      py::arg("dpotrf"), py::arg("dpotrs"), py::arg("dsyevd"), py::arg("dsytrd"), py::arg("dormtr"));
 }
 
 }  // namespace advspur::bindings

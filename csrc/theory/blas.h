@@ -23,6 +23,8 @@ struct BlasTable {
   void (*dpotrf)(char*, int*, double*, int*, int*);
   void (*dpotrs)(char*, int*, int*, double*, int*, double*, int*, int*);
   void (*dsyevd)(char*, char*, int*, double*, int*, double*, double*, int*, int*, int*, int*);
+  void (*dsytrd)(char*, int*, double*, int*, double*, double*, double*, double*, int*, int*);
+  void (*dormtr)(char*, char*, char*, int*, int*, double*, int*, double*, double*, int*, double*, int*, int*);
 };
 
 // The table in use; `loaded` is false until Python has set it.
@@ -104,6 +106,32 @@ inline int syevd(char job, char uplo, int n, double* a, int lda, double* values)
   std::vector<double> work(static_cast<size_t>(n_doubles));
   std::vector<int> integer_work(static_cast<size_t>(n_integers));
   table().dsyevd(&job, &uplo, &n, a, &lda, values, work.data(), &n_doubles, integer_work.data(), &n_integers,
+                 &info);
+  return info;
+}
+
+// Householder reduction to tridiagonal form in place; `uplo` 'L' leaves the first coordinate alone.
+inline int sytrd(char uplo, int n, double* a, int lda, double* diagonal, double* off, double* tau) {
+  int info = 0, ask = -1;
+  double size = 0;
+  table().dsytrd(&uplo, &n, a, &lda, diagonal, off, tau, &size, &ask, &info);
+  int n_work = static_cast<int>(size);
+  std::vector<double> work(static_cast<size_t>(n_work));
+  table().dsytrd(&uplo, &n, a, &lda, diagonal, off, tau, work.data(), &n_work, &info);
+  return info;
+}
+
+// C = Q C, Q the orthogonal matrix of sytrd, C (n, columns).
+inline int ormtr(char uplo, int n, int columns, const double* a, int lda, const double* tau, double* c,
+                 int ldc) {
+  char left = 'L', plain = 'N';
+  int info = 0, ask = -1;
+  double size = 0;
+  double *matrix = const_cast<double*>(a), *scales = const_cast<double*>(tau);
+  table().dormtr(&left, &uplo, &plain, &n, &columns, matrix, &lda, scales, c, &ldc, &size, &ask, &info);
+  int n_work = static_cast<int>(size);
+  std::vector<double> work(static_cast<size_t>(n_work));
+  table().dormtr(&left, &uplo, &plain, &n, &columns, matrix, &lda, scales, c, &ldc, work.data(), &n_work,
                  &info);
   return info;
 }

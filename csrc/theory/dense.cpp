@@ -15,6 +15,7 @@ namespace {
 
 // Register tile of add_product: kTileI rows of c by kTileJ columns, both operands packed k by k.
 constexpr int64_t kTileI = 4, kTileJ = 16, kDepth = 256, kRows = 64;
+constexpr double kSharedWork = 2e7;  // multiplications beyond which threads share the rows
 
 ADVSPUR_HD void tile(int64_t depth, const double* a, const double* b, double alpha, double* c, int64_t ldc,
                      int64_t rows, int64_t columns) {
@@ -113,30 +114,39 @@ ADVSPUR_CLONES void row_dots(int64_t m, int64_t n, const double* x, int64_t ldx,
 void add_product(int64_t m, int64_t n, int64_t depth, double alpha, const double* a, int64_t a_k, int64_t a_i,
                  const double* b, int64_t ldb, double* c, int64_t ldc, bool lower) {
   const int64_t padded = (n + kTileJ - 1) / kTileJ * kTileJ;
-  thread_local std::vector<double> packed_a, packed_b;
-  packed_b.resize(static_cast<size_t>(padded * std::min(depth, kDepth)));
-  packed_a.resize(static_cast<size_t>(kRows * std::min(depth, kDepth)));
+  thread_local std::vector<double> buffer_b;
+  buffer_b.resize(static_cast<size_t>(padded * std::min(depth, kDepth)));
+  double* packed_b = buffer_b.data();
   for (int64_t k0 = 0; k0 < depth; k0 += kDepth) {
     const int64_t dk = std::min(kDepth, depth - k0);
-    for (int64_t j = 0; j < padded; j += kTileJ) {
-      double* out = packed_b.data() + j * dk;
-      const int64_t width = std::min(kTileJ, n - j);
-      for (int64_t k = 0; k < dk; ++k, out += kTileJ) {
-        const double* in = b + (k0 + k) * ldb + j;
-        for (int64_t t = 0; t < kTileJ; ++t) out[t] = t < width ? in[t] : 0.0;
-      }
-    }
-    for (int64_t i0 = 0; i0 < m; i0 += kRows) {
-      const int64_t rows = std::min(kRows, m - i0);
-      for (int64_t i = 0; i < rows; i += kTileI) {
-        double* out = packed_a.data() + i * dk;
-        for (int64_t k = 0; k < dk; ++k) {
-          const double* in = a + (k0 + k) * a_k + (i0 + i) * a_i;
-          for (int64_t t = 0; t < kTileI; ++t) *out++ = i + t < rows ? in[t * a_i] : 0.0;
+    const bool shared =
+        static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(dk) > kSharedWork;
+#pragma omp parallel if (shared)
+    {
+#pragma omp for schedule(static)
+      for (int64_t j = 0; j < padded; j += kTileJ) {
+        double* out = packed_b + j * dk;
+        const int64_t width = std::min(kTileJ, n - j);
+        for (int64_t k = 0; k < dk; ++k, out += kTileJ) {
+          const double* in = b + (k0 + k) * ldb + j;
+          for (int64_t t = 0; t < kTileJ; ++t) out[t] = t < width ? in[t] : 0.0;
         }
       }
-      row_block(rows, lower ? std::min(n, i0 + rows) : n, dk, alpha, packed_a.data(), packed_b.data(),
-                c + i0 * ldc, ldc);
+      thread_local std::vector<double> packed_a;
+      packed_a.resize(static_cast<size_t>(kRows * std::min(depth, kDepth)));
+#pragma omp for schedule(dynamic)
+      for (int64_t i0 = 0; i0 < m; i0 += kRows) {
+        const int64_t rows = std::min(kRows, m - i0);
+        for (int64_t i = 0; i < rows; i += kTileI) {
+          double* out = packed_a.data() + i * dk;
+          for (int64_t k = 0; k < dk; ++k) {
+            const double* in = a + (k0 + k) * a_k + (i0 + i) * a_i;
+            for (int64_t t = 0; t < kTileI; ++t) *out++ = i + t < rows ? in[t * a_i] : 0.0;
+          }
+        }
+        row_block(rows, lower ? std::min(n, i0 + rows) : n, dk, alpha, packed_a.data(), packed_b,
+                  c + i0 * ldc, ldc);
+      }
     }
   }
 }
@@ -153,8 +163,8 @@ void mirror_lower(int64_t n, double* c, int64_t ldc) {
 }
 
 int64_t cholesky(int64_t n, double* a, int64_t lda, double floor) {
-  constexpr int64_t kBlock = 64;
-  if (n <= kBlock) return factor_block(n, a, lda, floor);
+  const int64_t kBlock = n < 1024 ? 64 : 128;
+  if (n <= 64) return factor_block(n, a, lda, floor);
   std::vector<double> original(static_cast<size_t>(n)), panel(kBlock * 16),
       upper(static_cast<size_t>(kBlock * n));
   for (int64_t i = 0; i < n; ++i) original[i] = a[i * lda + i];
@@ -168,6 +178,7 @@ int64_t cholesky(int64_t n, double* a, int64_t lda, double floor) {
       if (!(pivot * pivot > floor * original[j0 + j])) return j0 + j + 1;
     }
     double* below = corner + nb * lda;
+#pragma omp parallel for schedule(static) firstprivate(panel) if (rest * nb * nb > 1 << 22)
     for (int64_t i0 = 0; i0 < rest; i0 += 16) {
       const int64_t rows = std::min<int64_t>(16, rest - i0);
       for (int64_t j = 0; j < nb; ++j) {

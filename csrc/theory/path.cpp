@@ -6,6 +6,7 @@
 
 #include "advspur/theory.h"
 #include "theory/certificate.h"
+#include "theory/cholesky_ridge.h"
 #include "theory/dense.h"
 #include "theory/fallback.h"
 #include "theory/piecewise_path.h"
@@ -25,7 +26,7 @@ struct Path::State {
   const double* cov = nullptr;
   const double* theta = nullptr;
   const uint8_t* core = nullptr;
-  double noise_std = 0, critical = 0;
+  double noise_std = 0, critical = 0, ridge_plateau = 0;
   Reduced reduced;
   LassoPath lasso;
   SpreadPath spread;
@@ -41,6 +42,7 @@ struct Path::State {
   void reset();
   RidgePath& ridge_path();
   void answer_block(int64_t count, const int64_t* index, const double* eps, const Answers& out);
+  void solve_ridge(int64_t count, const int64_t* index, const double* eps);
   void pulls(int64_t count);
   void make_plateau();
   void report(int64_t i, double eps, const double* weights_reduced, const Verdict& verdict, bool unique,
@@ -72,7 +74,7 @@ void Path::State::reset() {
 }
 
 RidgePath& Path::State::ridge_path() {
-  if (!ridge_ready) ridge.reset(problem());
+  if (!ridge_ready) ridge.reset(problem(), critical);
   ridge_ready = true;
   return ridge;
 }
@@ -82,6 +84,11 @@ void Path::State::pulls(int64_t count) {
   const Gaussian& p = problem();
   const int64_t n = p.d;
   std::fill_n(pull.data(), count * n, 0.0);
+  if (count <= 4) {
+    for (int64_t i = 0; i < count; ++i)
+      dense::add_rows(n, n, error.data() + i * n, p.cov, n, pull.data() + i * n);
+    return;
+  }
   if (n <= 64) {
     dense::add_product(count, n, n, 1.0, error.data(), 1, n, p.cov, n, pull.data(), n);
     return;
@@ -116,20 +123,16 @@ void Path::State::make_plateau() {
   plateau.resize(n);
   gradient.assign(n, 0.0);
   if (attack == Attack::kL2) {
-    std::vector<double> none(n);
-    ridge_path().emit(0.0, plateau.data(), none.data());
-    ridge.plateau_gradient(gradient.data());
-  } else {
-    const Piece& last = pieces->pieces().back();
-    pieces->weights(last, 0.0, plateau.data());
-    direction.assign(n, 0.0);
-    pieces->direction(last, direction.data());
-    dense::add_rows(p.d, p.d, direction.data(), p.cov, p.d, gradient.data());
+    ridge_path().interpolator(plateau.data(), gradient.data());
+    return;
   }
+  const Piece& last = pieces->pieces().back();
+  pieces->weights(last, 0.0, plateau.data());
+  direction.assign(n, 0.0);
+  pieces->direction(last, direction.data());
+  dense::add_rows(p.d, p.d, direction.data(), p.cov, p.d, gradient.data());
   const double least = dual_norm(attack, p.d, plateau.data());
-  const bool true_weights =
-      attack == Attack::kL2 ? ridge.full_rank() : dual_norm(attack, p.d, p.theta) <= least * (1 + 1e-12);
-  if (true_weights) {
+  if (dual_norm(attack, p.d, p.theta) <= least * (1 + 1e-12)) {
     std::copy_n(p.theta, n, plateau.data());  // the true weights themselves, without rounding errors
   } else {
     for (double& w : plateau) w = std::abs(w) <= 1e-14 * least ? 0.0 : w;
@@ -183,26 +186,37 @@ void Path::State::report(int64_t i, double, const double* w, const Verdict& verd
   report_full(i, full.data(), out);
 }
 
+// Weights and errors of the block's radii beyond the plateau; they descend.
+void Path::State::solve_ridge(int64_t count, const int64_t* index, const double* eps) {
+  const Gaussian& p = problem();
+  ridge_plateau = 0;
+  if (!ridge_ready && count <= CholeskyRidge::kFew && CholeskyRidge::worth(p)) {
+    CholeskyRidge single;
+    bool solved = true;
+    for (int64_t i = 0; i < count && solved; ++i) {
+      solved = single.solve(p, critical, eps[index[i]], weights.data() + i * p.d, error.data() + i * p.d);
+    }
+    if (solved) return;
+  }
+  ridge_plateau = ridge_path().plateau();
+  double radii[kBlock];
+  int64_t beyond = 0;
+  while (beyond < count && eps[index[beyond]] > ridge_plateau) radii[beyond] = eps[index[beyond]], ++beyond;
+  ridge.weights(beyond, radii, weights.data(), error.data());
+}
+
 void Path::State::answer_block(int64_t count, const int64_t* index, const double* eps, const Answers& out) {
   const Gaussian& p = problem();
   const int64_t n = p.d;
-  double log_mu = 0;
-  if (attack == Attack::kL2) {
-    RidgePath& path = ridge_path();
-    log_mu = path.start_log_mu();
-  }
   enum : uint8_t { kSolved, kPlateau, kMissing };
   uint8_t kind[kBlock];
+  if (attack == Attack::kL2) solve_ridge(count, index, eps);
   for (int64_t i = 0; i < count; ++i) {
     const double e = eps[index[i]];
     double *row = weights.data() + i * n, *lean = error.data() + i * n;
     kind[i] = kSolved;
     if (attack == Attack::kL2) {
-      if (e <= ridge.plateau()) {
-        kind[i] = kPlateau;
-      } else {
-        ridge.emit(ridge.solve(e, log_mu), row, lean);
-      }
+      if (e <= ridge_plateau) kind[i] = kPlateau;
     } else if (const Piece* piece = pieces->find(e)) {
       if (pieces->emit(*piece, e, row, lean) <= 0) kind[i] = kPlateau;
     } else {
@@ -322,9 +336,8 @@ double Path::onset() {
   }
   if (s.attack == Attack::kL2) {
     std::vector<double> w(static_cast<size_t>(p.d)), error(w);
-    double log_mu = s.ridge.start_log_mu();
-    s.ridge_path().emit(s.ridge.solve(std::sqrt(std::max(end, 0.01 * s.critical) * s.critical), log_mu),
-                        w.data(), error.data());
+    const double middle = std::sqrt(std::max(end, 0.01 * s.critical) * s.critical);
+    s.ridge_path().weights(1, &middle, w.data(), error.data());
     return spurious_in(w.data()) ? end : HUGE_VAL;
   }
   s.pieces->extend(0);

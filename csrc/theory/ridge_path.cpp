@@ -5,7 +5,6 @@
 
 #include "theory/blas.h"
 #include "theory/dense.h"
-#include "theory/eigen.h"
 #include "theory/scalar_solve.h"
 #include "theory/wide.h"
 
@@ -13,8 +12,6 @@
 
 namespace advspur::theory {
 namespace {
-
-constexpr int64_t kJacobi = 64;  // beyond, LAPACK's divide and conquer
 
 struct Sums {
   double n2, s2, t;
@@ -39,48 +36,16 @@ ADVSPUR_CLONES Sums sums(int64_t n, const double* value, const double* weight2, 
 
 }  // namespace
 
-void RidgePath::reset(const Gaussian& problem) {
-  p_ = problem;
-  const int64_t d = p_.d;
-  if (d <= kJacobi || !has_blas()) {
-    rank_ = eigen_factor(d, p_.cov, rows_, values_);
-  } else {
-    rows_.assign(p_.cov, p_.cov + d * d);
-    values_.resize(static_cast<size_t>(d));
-    blas::syevd('V', 'L', static_cast<int>(d), rows_.data(), static_cast<int>(d), values_.data());
-    // ascending; null directions first
-    const double floor = static_cast<double>(d) * 2.3e-16 * values_[d - 1];
-    const auto null = std::upper_bound(values_.begin(), values_.end(), floor) - values_.begin();
-    rank_ = d - null;
-    rows_.erase(rows_.begin(), rows_.begin() + null * d);
-    values_.erase(values_.begin(), values_.begin() + null);
-    for (int64_t k = 0; k < rank_; ++k) {
-      const double root = std::sqrt(values_[k]);
-      for (int64_t i = 0; i < d; ++i) rows_[k * d + i] *= root;
-    }
-  }
-  pull_.resize(static_cast<size_t>(rank_));
-  weight2_.resize(static_cast<size_t>(rank_));
-  coordinate_.resize(static_cast<size_t>(rank_));
-  dense::row_dots(rank_, d, rows_.data(), d, p_.theta, pull_.data());
-  double total_pull = 0, plateau_norm2 = 0, tau = 0;
-  for (int64_t k = 0; k < rank_; ++k) {
-    const double l = values_[k];
-    pull_[k] *= std::sqrt(l);  // l beta
-    const double w = weight2_[k] = pull_[k] * pull_[k];
-    total_pull += w;
-    plateau_norm2 += w / (l * l);
-    tau += w / (l * l * l);
-  }
-  const double variance = p_.explained + p_.noise_variance;
-  critical_ = total_pull > 0 && variance > 0 ? std::sqrt(total_pull) / (kC * std::sqrt(variance)) : 0.0;
-  start_ = std::log(*std::max_element(values_.begin(), values_.begin() + rank_));
-  plateau_ = p_.noise_variance > 0 || tau == 0 ? 0.0 : kC * std::sqrt(plateau_norm2 / tau);
+void RidgeScalar::reset(const Measure& measure, double noise_variance, double critical, double plateau) {
+  measure_ = &measure;
+  noise_variance_ = noise_variance, critical_ = critical, plateau_ = plateau;
+  start_ = std::log(*std::max_element(measure.value.begin(), measure.value.end()));
 }
 
-RidgePath::State RidgePath::evaluate(double mu) const {
-  const Sums sum = sums(rank_, values_.data(), weight2_.data(), mu);
-  const double n = std::sqrt(sum.n2), s = std::sqrt(p_.noise_variance + sum.s2), lambda = mu * n;
+RidgeScalar::State RidgeScalar::evaluate(double mu) const {
+  const Sums sum = sums(static_cast<int64_t>(measure_->value.size()), measure_->value.data(),
+                        measure_->weight2.data(), mu);
+  const double n = std::sqrt(sum.n2), s = std::sqrt(noise_variance_ + sum.s2), lambda = mu * n;
   const double eps = radius(lambda, s, n);
   const double ds = mu * sum.t / s, dn = -sum.t / n;
   const double a = kC * (s * s - lambda * n);
@@ -89,7 +54,7 @@ RidgePath::State RidgePath::evaluate(double mu) const {
   return {eps, -mu * f_mu / (2 * s * n * eps + a)};
 }
 
-double RidgePath::solve(double eps, double& log_mu) const {
+double RidgeScalar::solve(double eps, double& log_mu) const {
   // h(x) = log (E - plateau) / (critical - E), x = log mu, is nearly linear: Newton, kept inside a bracket
   const double target = std::log((eps - plateau_) / (critical_ - eps));
   double low = -HUGE_VAL, high = HUGE_VAL, x = log_mu;
@@ -116,22 +81,47 @@ double RidgePath::solve(double eps, double& log_mu) const {
   return std::exp(x);
 }
 
-void RidgePath::emit(double mu, double* theta, double* error) const {
-  for (int64_t k = 0; k < rank_; ++k) coordinate_[k] = pull_[k] / ((values_[k] + mu) * std::sqrt(values_[k]));
-  std::fill_n(theta, p_.d, 0.0);
-  dense::add_rows(rank_, p_.d, coordinate_.data(), rows_.data(), p_.d, theta);
-  for (int64_t k = 0; k < rank_; ++k) coordinate_[k] *= -mu / values_[k];
-  std::fill_n(error, p_.d, 0.0);
-  dense::add_rows(rank_, p_.d, coordinate_.data(), rows_.data(), p_.d, error);
+void RidgePath::reset(const Gaussian& problem, double critical) {
+  p_ = problem;
+  critical_ = critical;
+  basis_ = nullptr;
+  if (p_.d > EigenBasis::kJacobi && has_blas() && tridiagonal_.reset(p_)) basis_ = &tridiagonal_;
+  plateau_ = 0;
+  if (basis_ != nullptr) {
+    if (p_.noise_variance == 0) {
+      plateau_ = kC * std::sqrt(dense::dot(p_.d, p_.theta, p_.theta) / tridiagonal_.inverse_energy());
+    }
+  } else {
+    eigen_.reset(p_);
+    basis_ = &eigen_;
+    double norm2 = 0, tau = 0;
+    for (size_t k = 0; k < eigen_.measure.value.size(); ++k) {
+      const double l = eigen_.measure.value[k], share = eigen_.measure.weight2[k] / (l * l);
+      norm2 += share, tau += share / l;
+    }
+    if (p_.noise_variance == 0 && tau > 0) plateau_ = kC * std::sqrt(norm2 / tau);
+  }
+  scalar_.reset(basis_->measure, p_.noise_variance, critical_, plateau_);
 }
 
-void RidgePath::plateau_gradient(double* gradient) const {
-  double norm2 = 0;
-  for (int64_t k = 0; k < rank_; ++k) norm2 += weight2_[k] / (values_[k] * values_[k]);
-  const double n = std::sqrt(norm2);
-  for (int64_t k = 0; k < rank_; ++k) coordinate_[k] = pull_[k] / (values_[k] * std::sqrt(values_[k]) * n);
-  std::fill_n(gradient, p_.d, 0.0);
-  dense::add_rows(rank_, p_.d, coordinate_.data(), rows_.data(), p_.d, gradient);
+void RidgePath::weights(int64_t count, const double* eps, double* theta, double* error) {
+  thread_local std::vector<double> mu;
+  mu.resize(static_cast<size_t>(count));
+  double log_mu = scalar_.start();
+  for (int64_t i = 0; i < count; ++i) mu[i] = scalar_.solve(eps[i], log_mu);
+  basis_->weights(count, mu.data(), theta, error);
+}
+
+void RidgePath::interpolator(double* theta, double* gradient) {
+  if (basis_ == &eigen_) {
+    eigen_.interpolator(theta);
+    const double n = std::sqrt(dense::dot(p_.d, theta, theta));
+    for (int64_t j = 0; j < p_.d; ++j) gradient[j] = theta[j] / n;
+    if (!eigen_.full_rank()) return;
+  }
+  std::copy_n(p_.theta, p_.d, theta);  // the true weights themselves, without rounding errors
+  const double n = std::sqrt(dense::dot(p_.d, theta, theta));
+  for (int64_t j = 0; j < p_.d; ++j) gradient[j] = theta[j] / n;
 }
 
 }  // namespace advspur::theory

@@ -3,26 +3,20 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
 #include "theory/problem.h"
+#include "theory/ridge_basis.h"
 
 namespace advspur::theory {
 
-class RidgePath {
+// The scalar equation E(mu) = eps over a spectral measure.
+class RidgeScalar {
  public:
-  void reset(const Gaussian& problem);
-  double critical() const { return critical_; }
-  double plateau() const { return plateau_; }  // end of the noise-free plateau; 0 if there is noise
-
-  double start_log_mu() const { return start_; }
+  void reset(const Measure& measure, double noise_variance, double critical, double plateau);
 
   // mu at eps in (plateau, critical); `log_mu` is the last answer, to start from.
   double solve(double eps, double& log_mu) const;
-  // theta and error = theta - theta* up to null directions, (d) each; mu = 0: the interpolator of least norm.
-  void emit(double mu, double* theta, double* error) const;
-  void plateau_gradient(double* gradient) const;  // cov v, v the direction in which the plateau is left
-  bool full_rank() const { return rank_ == p_.d; }
+  double start() const { return start_; }  // a log mu to begin with
 
  private:
   struct State {
@@ -30,12 +24,29 @@ class RidgePath {
   };
   State evaluate(double mu) const;
 
+  const Measure* measure_ = nullptr;
+  double noise_variance_ = 0, critical_ = 0, plateau_ = 0, start_ = 0;
+};
+
+class RidgePath {
+ public:
+  void reset(const Gaussian& problem, double critical);
+  double plateau() const { return plateau_; }  // end of the noise-free plateau; 0 if there is noise
+
+  // theta and error = theta - theta* (up to null directions of cov) at eps (count), descending, in (plateau,
+  // critical).
+  void weights(int64_t count, const double* eps, double* theta, double* error);
+
+  // The interpolator of least norm, and the subgradient of the norm along which the plateau is left.
+  void interpolator(double* theta, double* gradient);
+
+ private:
   Gaussian p_;
-  int64_t rank_ = 0;
-  double critical_ = 0, plateau_ = 0, start_ = 0;
-  std::vector<double> rows_, values_;   // orthogonal eigenvectors times sqrt(value), and values
-  std::vector<double> pull_, weight2_;  // coordinates of b along unit eigenvectors, and their squares
-  mutable std::vector<double> coordinate_;
+  double critical_ = 0, plateau_ = 0;
+  EigenBasis eigen_;
+  TridiagonalBasis tridiagonal_;
+  RidgeBasis* basis_ = nullptr;
+  RidgeScalar scalar_;
 };
 
 }  // namespace advspur::theory

@@ -11,7 +11,7 @@ import functools
 from pyadvspur.native.core import core
 
 _BLAS = ("dgemm", "dsyrk", "dgemv", "dsymv", "dtrsm")
-_LAPACK = ("dpotrf", "dpotrs", "dsyevd")
+_LAPACK = ("dpotrf", "dpotrs", "dsyevd", "dsytrd", "dormtr")
 
 
 @functools.cache

@@ -56,9 +56,7 @@ def test_value_equals_that_of_cvxpy(norm, n, d, fraction, fit_intercept):
 def test_gap_is_small_at_every_radius(norm, n, d):
     x, y = sample(n, d, seed=3)
     critical = AdversarialLinearRegression.path(x, y, norm, [0.1]).critical_eps
-    path = AdversarialLinearRegression.path(
-        x, y, norm, critical * np.geomspace(1e-5, 0.999, 14)
-    )
+    path = AdversarialLinearRegression.path(x, y, norm, critical * np.geomspace(1e-5, 0.999, 14))
     assert path.duality_gap.max() <= 1e-8
     assert np.all(np.diff(path.objective) > 0)
 
