@@ -168,7 +168,7 @@ def _draw_costs(panel, problems: dict) -> None:
     panel.set_xlabel(r"$\varepsilon$ / critical radius")
     panel.set_ylabel(r"rise of the natural risk, $2G$")
     panel.set_xlim(0, 1)
-    panel.set_ylim(0, None)
+    panel.set_ylim(0, 1.25 * panel.get_ylim()[1])  # room for the legend
     panel.legend(loc="upper right")
 
 
