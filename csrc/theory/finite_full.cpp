@@ -8,7 +8,7 @@ namespace advspur::theory {
 
 namespace {
 
-InteriorResult solve(const FiniteTask& task, double eps) {
+InteriorResult solve(const FiniteTask& task, double eps, bool by_columns) {
   const FiniteSample& sample = task.sample;
   FiniteTask at{sample, task.attack, eps, task.options, task.xty, task.yy, task.critical_eps};
   const Point start = shrunk_ridge(at, nullptr);
@@ -16,7 +16,8 @@ InteriorResult solve(const FiniteTask& task, double eps) {
   residuals(sample, start, r);
   InteriorOptions inner;
   inner.max_iter = task.options.max_iter;
-  inner.tol = 0.3 * task.options.tol;
+  inner.by_columns = by_columns;
+  inner.tol = 0.5 * task.options.tol;
   inner.products = 0.1 * sample.n * objective(r, eps, weight_norm(task.attack, start.t.data(), sample.d));
   return interior_point(task.attack, eps, sample.d, sample.intercept,
                         InequalityRows{sample.x, sample.y, sample.n}, nullptr, start, inner);
@@ -32,37 +33,43 @@ double misfit(const FiniteTask& task, double eps, const Point& point) {
 }
 
 constexpr double kNearlyZero = 1e-4;
+constexpr int kLargeColumns = 3000;  // above, a second try by columns would take longer than it is worth
+
+// Up to some radius the optimum interpolates with the smallest norm and does not depend on the radius. It is found at a
+// radius where the numbers are of one size; a small one would drown in the rounding of y.
+void fit_interpolating(const FiniteTask& task, bool by_columns, FiniteFit& fit) {
+  const double well_scaled = 0.02 * task.critical_eps;
+  if (task.eps >= well_scaled) return;
+  InteriorResult result = solve(task, well_scaled, by_columns);
+  fit.iterations += result.iterations;
+  if (misfit(task, well_scaled, result.point) > kNearlyZero) return;
+  const double ratio = task.eps / well_scaled;
+  for (double& v : result.alpha) v *= ratio * ratio;
+  const Vector beta(task.sample.n, task.eps * result.norm);
+  interpolate(task, result.point);
+  interpolate(task, result.rounded);
+  offer(task, result, result.alpha, beta, fit);
+}
 
 }  // namespace
 
 void fit_full(const FiniteTask& task, FiniteFit& fit) {
   const int n = task.sample.n, d = task.sample.d;
-  // Up to some radius the optimum interpolates with the smallest norm and does not depend on the radius. It
-  // is found at a radius where the numbers are of one size; a small one would drown in the rounding of y.
-  const double well_scaled = 0.02 * task.critical_eps;
-  if (n <= d && task.eps < well_scaled) {
-    InteriorResult result = solve(task, well_scaled);
+  // Eliminating the weights is cheap for few rows, eliminating the rows is more exact where the optimum is a vertex.
+  for (const bool by_columns : {false, true}) {
+    if (n <= d) fit_interpolating(task, by_columns, fit);
+    if (fit.gap <= task.options.tol && !fit.weights.empty()) return;
+    const InteriorResult result = solve(task, task.eps, by_columns);
     fit.iterations += result.iterations;
-    if (misfit(task, well_scaled, result.point) < kNearlyZero) {
-      const double ratio = task.eps / well_scaled;
-      for (double& v : result.alpha) v *= ratio * ratio;
-      for (double& v : result.beta) v *= ratio * ratio;
-      Vector flat(n, task.eps * result.norm);
-      interpolate(task, result.point);
-      interpolate(task, result.rounded);
-      offer(task, result, result.alpha, flat, fit);
-      if (fit.gap <= task.options.tol) return;
+    offer(task, result, result.alpha, result.beta, fit);
+    if (n <= d && misfit(task, task.eps, result.point) < kNearlyZero) {
+      InteriorResult exact = result;
+      interpolate(task, exact.point);
+      interpolate(task, exact.rounded);
+      offer(task, exact, result.alpha, result.beta, fit);
     }
+    if (fit.gap <= task.options.tol || n >= d || d > kLargeColumns) return;
   }
-  InteriorResult result = solve(task, task.eps);
-  fit.iterations += result.iterations;
-  if (n <= d && misfit(task, task.eps, result.point) < kNearlyZero) {
-    InteriorResult exact = result;
-    interpolate(task, exact.point);
-    interpolate(task, exact.rounded);
-    offer(task, exact, result.alpha, result.beta, fit);
-  }
-  offer(task, result, result.alpha, result.beta, fit);
 }
 
 bool interpolate(const FiniteTask& task, Point& point) {

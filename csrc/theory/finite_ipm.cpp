@@ -8,6 +8,8 @@
 // most two more scalars.
 #include <algorithm>
 #include <cmath>
+#include <cstdio> // DBG
+#include <cstdlib> // DBG
 
 #include "theory/blas.h"
 #include "theory/finite_cone.h"
@@ -182,12 +184,16 @@ InteriorResult interior_point(Attack attack, double eps, int d, bool intercept,
   }
   rows.start(point, norm, mu, options.alpha);
 
-  BorderedSystem system(d);
+  BorderedSystem system(d, options.by_columns);
   ConeTerms terms{Vector(d), Vector(d), Vector(d)};
   Vector g(d), r_t(d), dual(d), dr(inequality.count), borders;
   InteriorResult best;
+  double last_step=0; // DBG
+  best.point = best.rounded = start;
+  best.alpha = best.beta = Vector(inequality.count, 0.0);  // a dual point that proves nothing
   double best_merit = HUGE_VAL;
   int stalled = 0, iteration = 0;
+  bool asked = false;
   for (;; ++iteration) {
     double row_residual = 0, twice_value = 0;
     double pull = eps * rows.prepare(point, norm, row_residual, twice_value);
@@ -209,16 +215,24 @@ InteriorResult interior_point(Attack attack, double eps, int d, bool intercept,
     const double products = rows.complementarity(0) + cone->complementarity(0);
     double merit = (products + row_residual) / twice_value + 2 * attack_norm(attack, dual.data(), d) / pull;
     if (intercept) merit += std::fabs(g_b) / std::sqrt(twice_value * std::max(1, inequality.count));
+    if (getenv("DBG")) fprintf(stderr, "%2d merit %.2e prod %.2e rowres %.2e rel %.2e N %.4g step %.3f\n", iteration, merit, products/twice_value, row_residual/twice_value, attack_norm(attack, dual.data(), d)/pull, norm, last_step); // DBG
     if (!(merit < best_merit)) {
-      if ((++stalled >= 2 && best_merit < 1e-7) || stalled > 20 || !(merit < HUGE_VAL)) break;
+      if ((++stalled >= 2 && best_merit < 1e-7) || products < 0.1 * options.tol * twice_value ||
+          stalled > 20 || !(merit < HUGE_VAL))
+        break;
     } else {
       stalled = 0;
       best_merit = merit;
       best.point = best.rounded = point;
       cone->round(best.rounded.t);
+      best.product = products / degree;
       best.norm = norm;
       best.alpha = rows.alpha;
       best.beta = rows.beta;
+    }
+    if (!asked && merit < 1e-3 && options.proceed) {
+      asked = true;
+      if (!options.proceed(point)) break;
     }
     if (merit <= options.tol || iteration >= options.max_iter) break;
 
@@ -262,6 +276,7 @@ InteriorResult interior_point(Attack attack, double eps, int d, bool intercept,
     }
     system.border(m, borders.data(), corner, intercept ? at_b : -1);
 
+    const int passes = system.by_rows() ? 2 : products < 1e-5 * twice_value ? 1 : 0;
     const double mean = products / degree;
     double target = 0, db = 0, dn = 0, step = 0;
     for (const bool correct : {false, true}) {
@@ -271,7 +286,7 @@ InteriorResult interior_point(Attack attack, double eps, int d, bool intercept,
       rows.right_side(target, correct, norm, r_t, rb[0], r_b);
       if (intercept) rb[at_b] = r_b;
       if (m > at_q) rb[at_q] = 0;
-      system.solve(r_t.data(), rb, rows.drift.data(), dr.data());
+      system.solve(r_t.data(), rb, rows.drift.data(), dr.data(), passes);
       dn = rb[0];
       db = intercept ? rb[at_b] : 0;
       cone->direction(r_t, dn, own ? rb[1] : 0);
@@ -285,6 +300,7 @@ InteriorResult interior_point(Attack attack, double eps, int d, bool intercept,
       }
     }
     step = std::min(1.0, 0.995 * step);
+    last_step=step; // DBG
     for (int j = 0; j < d; ++j) point.t[j] += step * r_t[j];
     point.b += step * db;
     rows.advance(step);

@@ -1,6 +1,7 @@
 // What the parts of the finite-sample solver pass to each other.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "advspur/finite.h"
@@ -58,7 +59,10 @@ struct InteriorOptions {
   double tol = 1e-9;  // complementarity and dual residual, relative to twice the objective
   int max_iter = 100;
   double products = 0;  // sum of slack times multiplier to start from
+  bool by_columns = false;  // factor a (d, d) matrix even where there are fewer rows
   Vector alpha;         // dual values of the rows to start from, NaN where unknown; may be empty
+  // Asked once, near the optimum (merit below 1e-3): is the point worth refining? May be empty.
+  std::function<bool(const Point&)> proceed;
 };
 
 struct InteriorResult {
@@ -66,7 +70,8 @@ struct InteriorResult {
   double norm = 0;       // the solver's own N, a little above ||t||
   Vector alpha, beta;    // dual values of each inequality row: the derivatives by r_i and by |r_i| + eps N
   int iterations = 0;
-  double merit = 0;  // what tol was compared with
+  double product = 0;  // mean of the products at the end
+  double merit = 0;    // what tol was compared with
 };
 
 // Mehrotra's primal-dual method from `start`, with all products alike. Source: Mehrotra 1992; block

@@ -48,9 +48,11 @@ void fit_screened(const FiniteTask& task, const Vector& gram, FiniteFit& fit) {
 
   double width = 0;
   std::vector<char> kept = smallest(r, d, width);
-  inner.tol = 0.3 * task.options.tol;
+  inner.tol = 0.5 * task.options.tol;
   const double norm = weight_norm(task.attack, point.t.data(), d);
-  double product = 0.3 * width * (width + eps * norm);  // of each slack and multiplier at the start
+  // Of each slack and multiplier at the start; the floor serves samples of which many rows are fitted exactly.
+  const double floor = 1e-6 * objective(r, eps, norm);
+  double product = std::max(floor, 0.3 * width * (width + eps * norm));
   Vector alpha(n, std::numeric_limits<double>::quiet_NaN()), beta(n);
   for (fit.rounds = 1; fit.rounds <= kRounds; ++fit.rounds) {
     Vector kept_x, kept_y;
@@ -65,6 +67,14 @@ void fit_screened(const FiniteTask& task, const Vector& gram, FiniteFit& fit) {
     const int count = static_cast<int>(kept_y.size());
     FixedSignModel outside(sample, gram, task.xty, kept, kept_x, r, eps);
     inner.products = product * 2 * count;
+    inner.proceed = [&](const Point& near) {
+      Vector at;
+      residuals(sample, near, at);
+      for (int i = 0; i < n; ++i) {
+        if (!kept[i] && (at[i] < 0) != (r[i] < 0)) return false;
+      }
+      return true;
+    };
     result = interior_point(task.attack, eps, d, sample.intercept,
                             InequalityRows{kept_x.data(), kept_y.data(), count}, &outside, point, inner);
     fit.iterations += result.iterations;
@@ -90,7 +100,7 @@ void fit_screened(const FiniteTask& task, const Vector& gram, FiniteFit& fit) {
     offer(task, result, alpha, beta, fit);
     if (fit.gap <= task.options.tol || flipped == 0) return;
     // The next round starts where this one ended; only the rows that flipped are off.
-    product = 0.3 * wrong * (wrong + eps * result.norm);
+    product = std::max(result.product, 0.03 * wrong * (wrong + eps * result.norm));
   }
 }
 

@@ -19,14 +19,14 @@ Point shrunk_ridge(const FiniteTask& task, const Vector* gram) {
   }
   Point point{task.xty, 0};
   const Vector ridge(d, (n > d ? 1e-6 : 1e-2) * trace / std::min(n, d));
-  BorderedSystem system(d);
+  BorderedSystem system(d, false);
   if (!system.factor(gram != nullptr ? gram->data() : nullptr, 1, sample.x, ones.data(),
                      gram != nullptr ? 0 : n, ridge.data())) {
     return Point{Vector(d, 0.0), 0};
   }
   Vector r(n), none(n, 0.0);
   system.border(0, nullptr, nullptr, -1);
-  system.solve(point.t.data(), nullptr, none.data(), r.data());
+  system.solve(point.t.data(), nullptr, none.data(), r.data(), 0);
   residuals(sample, point, r);
   double pp = 0, py = 0;
   for (int i = 0; i < n; ++i) {

@@ -24,7 +24,9 @@ bool BorderedSystem::factor(const double* base, double curvature, const double* 
   x_ = x;
   w_ = w;
   e_ = e;
-  by_rows_ = base == nullptr && count < d_;
+  base_ = base;
+  curvature_ = curvature;
+  by_rows_ = base == nullptr && count < d_ && !by_columns_;
   scaled_.resize(static_cast<size_t>(count) * d);
   if (by_rows_) {
     inv_sqrt_e_.resize(d);
@@ -108,8 +110,8 @@ void BorderedSystem::border(int m, const double* p, const double* c, int ones) {
   }
 }
 
-void BorderedSystem::solve(double* r, double* rb, const double* drift, double* change) const {
-  if (!by_rows_) {
+void BorderedSystem::solve(double* r, double* rb, const double* drift, double* change, int passes) const {
+  if (passes == 0) {
     solve_once(r, rb, drift, change);
     return;
   }
@@ -118,7 +120,7 @@ void BorderedSystem::solve(double* r, double* rb, const double* drift, double* c
   std::vector<double> t(d, 0.0), moved(n, 0.0), eta(n), rest(r, r + d), off(drift, drift + n);
   double b[kMaxBorders] = {}, rest_b[kMaxBorders] = {};
   std::copy(rb, rb + m, rest_b);
-  for (int pass = 0; pass < 3; ++pass) {
+  for (int pass = 0;; ++pass) {
     solve_once(rest.data(), rest_b, off.data(), change);
     for (size_t j = 0; j < d; ++j) t[j] += rest[j];
     for (int i = 0; i < m; ++i) b[i] += rest_b[i];
@@ -126,16 +128,17 @@ void BorderedSystem::solve(double* r, double* rb, const double* drift, double* c
       moved[i] += change[i];
       eta[i] = w_[i] * moved[i];
     }
-    if (pass == 2) break;
+    if (pass == passes) break;
     // What the sum of the solutions so far leaves of each equation.
     for (size_t j = 0; j < d; ++j) {
       double sum = r[j] - e_[j] * t[j];
       for (int i = 0; i < m; ++i) sum -= borders_[i * d + j] * b[i];
       rest[j] = sum;
     }
-    blas::gemv('N', d_, n, -1, x_, d_, eta.data(), 1, rest.data());
+    if (base_ != nullptr) blas::symv('L', d_, -curvature_, base_, d_, t.data(), 1, rest.data());
+    if (n > 0) blas::gemv('N', d_, n, -1, x_, d_, eta.data(), 1, rest.data());
     for (int i = 0; i < n; ++i) off[i] = drift[i] - moved[i] + (ones_ >= 0 ? b[ones_] : 0.0);
-    blas::gemv('T', d_, n, 1, x_, d_, t.data(), 1, off.data());
+    if (n > 0) blas::gemv('T', d_, n, 1, x_, d_, t.data(), 1, off.data());
     for (int i = 0; i < m; ++i) {
       rest_b[i] = rb[i] - dot(borders_.data() + i * d, t.data(), d);
       for (int j = 0; j < m; ++j) rest_b[i] -= given_[i * m + j] * b[j];

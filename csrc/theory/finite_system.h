@@ -18,7 +18,8 @@ constexpr int kMaxBorders = 4;
 
 class BorderedSystem {
  public:
-  explicit BorderedSystem(int d) : d_(d) {}
+  // by_columns: factor H even where there are fewer rows than columns.
+  BorderedSystem(int d, bool by_columns) : d_(d), by_columns_(by_columns) {}
 
   // base: (d, d) lower triangle or null. x: (count, d) C order, w >= 0. e > 0 where there is no base.
   // Returns false if the matrix is not positive definite even after a small shift.
@@ -27,17 +28,20 @@ class BorderedSystem {
   // p: column by column; c: in full; ones: the column that X'W1 (and its corner 1'W1) is added to, or -1.
   // One solve for all borders; `solve` then costs one pair of triangular solves.
   void border(int m, const double* p, const double* c, int ones);
+  bool by_rows() const { return by_rows_; }
   // In place: r (d), rb (m). With drift (count), the rows move by X dt + 1 db + drift, and W times that
   // enters the first block instead of W (X dt + 1 db). change (count): how far they move.
-  void solve(double* r, double* rb, const double* drift, double* change) const;
+  // passes: refinements on the system before any elimination.
+  void solve(double* r, double* rb, const double* drift, double* change, int passes) const;
 
  private:
   void solve_once(double* r, double* rb, const double* drift, double* change) const;
   void solve_borders(const double* reduced, double* rb) const;
 
   int d_, m_ = 0, count_ = 0, ones_ = -1;
-  bool by_rows_ = false;
-  const double *x_ = nullptr, *w_ = nullptr, *e_ = nullptr;  // the caller's, alive until the last solve
+  bool by_columns_, by_rows_ = false;
+  double curvature_ = 1;
+  const double *base_ = nullptr, *x_ = nullptr, *w_ = nullptr, *e_ = nullptr;  // the caller's, alive until the last solve
   std::vector<double> factor_;                               // Cholesky factor, of order k: d or count
   std::vector<double> scaled_;                               // W^1/2 X, or W^1/2 X E^-1/2 by rows
   std::vector<double> inv_sqrt_e_;                           // by rows
