@@ -35,8 +35,8 @@ double misfit(const FiniteTask& task, double eps, const Point& point) {
 constexpr double kNearlyZero = 1e-4;
 constexpr int kLargeColumns = 3000;  // above, a second try by columns would take longer than it is worth
 
-// Up to some radius the optimum interpolates with the smallest norm and does not depend on the radius. It is found at a
-// radius where the numbers are of one size; a small one would drown in the rounding of y.
+// Up to some radius the optimum interpolates with the smallest norm and does not depend on the radius. It is
+// found at a radius where the numbers are of one size; a small one would drown in the rounding of y.
 void fit_interpolating(const FiniteTask& task, bool by_columns, FiniteFit& fit) {
   const double well_scaled = 0.02 * task.critical_eps;
   if (task.eps >= well_scaled) return;
@@ -55,7 +55,8 @@ void fit_interpolating(const FiniteTask& task, bool by_columns, FiniteFit& fit) 
 
 void fit_full(const FiniteTask& task, FiniteFit& fit) {
   const int n = task.sample.n, d = task.sample.d;
-  // Eliminating the weights is cheap for few rows, eliminating the rows is more exact where the optimum is a vertex.
+  // Eliminating the weights is cheap for few rows, eliminating the rows is more exact where the optimum is a
+  // vertex.
   for (const bool by_columns : {false, true}) {
     if (n <= d) fit_interpolating(task, by_columns, fit);
     if (fit.gap <= task.options.tol && !fit.weights.empty()) return;

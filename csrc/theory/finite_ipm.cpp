@@ -8,8 +8,6 @@
 // most two more scalars.
 #include <algorithm>
 #include <cmath>
-#include <cstdio> // DBG
-#include <cstdlib> // DBG
 
 #include "theory/blas.h"
 #include "theory/finite_cone.h"
@@ -188,12 +186,12 @@ InteriorResult interior_point(Attack attack, double eps, int d, bool intercept,
   ConeTerms terms{Vector(d), Vector(d), Vector(d)};
   Vector g(d), r_t(d), dual(d), dr(inequality.count), borders;
   InteriorResult best;
-  double last_step=0; // DBG
   best.point = best.rounded = start;
   best.alpha = best.beta = Vector(inequality.count, 0.0);  // a dual point that proves nothing
   double best_merit = HUGE_VAL;
   int stalled = 0, iteration = 0;
   bool asked = false;
+  int careful = 0;
   for (;; ++iteration) {
     double row_residual = 0, twice_value = 0;
     double pull = eps * rows.prepare(point, norm, row_residual, twice_value);
@@ -215,10 +213,9 @@ InteriorResult interior_point(Attack attack, double eps, int d, bool intercept,
     const double products = rows.complementarity(0) + cone->complementarity(0);
     double merit = (products + row_residual) / twice_value + 2 * attack_norm(attack, dual.data(), d) / pull;
     if (intercept) merit += std::fabs(g_b) / std::sqrt(twice_value * std::max(1, inequality.count));
-    if (getenv("DBG")) fprintf(stderr, "%2d merit %.2e prod %.2e rowres %.2e rel %.2e N %.4g step %.3f\n", iteration, merit, products/twice_value, row_residual/twice_value, attack_norm(attack, dual.data(), d)/pull, norm, last_step); // DBG
     if (!(merit < best_merit)) {
       if ((++stalled >= 2 && best_merit < 1e-7) || products < 0.1 * options.tol * twice_value ||
-          stalled > 20 || !(merit < HUGE_VAL))
+          stalled > 30 || !(merit < HUGE_VAL))
         break;
     } else {
       stalled = 0;
@@ -279,11 +276,14 @@ InteriorResult interior_point(Attack attack, double eps, int d, bool intercept,
     const int passes = system.by_rows() ? 2 : products < 1e-5 * twice_value ? 1 : 0;
     const double mean = products / degree;
     double target = 0, db = 0, dn = 0, step = 0;
+    // Mehrotra's corrector may cycle; where nothing improves, plain centred steps are taken for a while.
+    if (stalled >= 4) careful = 8;
+    const bool second_order = --careful < 0;
     for (const bool correct : {false, true}) {
       for (int j = 0; j < d; ++j) r_t[j] = -g[j];
       double rb[kMaxBorders] = {}, r_b = -g_b;
-      cone->right_side(target, correct, pull, r_t, rb[0], rb[1]);
-      rows.right_side(target, correct, norm, r_t, rb[0], r_b);
+      cone->right_side(target, correct && second_order, pull, r_t, rb[0], rb[1]);
+      rows.right_side(target, correct && second_order, norm, r_t, rb[0], r_b);
       if (intercept) rb[at_b] = r_b;
       if (m > at_q) rb[at_q] = 0;
       system.solve(r_t.data(), rb, rows.drift.data(), dr.data(), passes);
@@ -296,11 +296,10 @@ InteriorResult interior_point(Attack attack, double eps, int d, bool intercept,
         const double affine = std::min(1.0, step);
         const double after = (rows.complementarity(affine) + cone->complementarity(affine)) / degree;
         const double ratio = std::max(0.0, after / mean);
-        target = ratio * ratio * ratio * mean;
+        target = std::max(ratio * ratio * ratio, second_order ? 0.0 : 0.2) * mean;
       }
     }
     step = std::min(1.0, 0.995 * step);
-    last_step=step; // DBG
     for (int j = 0; j < d; ++j) point.t[j] += step * r_t[j];
     point.b += step * db;
     rows.advance(step);

@@ -58,9 +58,9 @@ struct InequalityRows {
 struct InteriorOptions {
   double tol = 1e-9;  // complementarity and dual residual, relative to twice the objective
   int max_iter = 100;
-  double products = 0;  // sum of slack times multiplier to start from
+  double products = 0;      // sum of slack times multiplier to start from
   bool by_columns = false;  // factor a (d, d) matrix even where there are fewer rows
-  Vector alpha;         // dual values of the rows to start from, NaN where unknown; may be empty
+  Vector alpha;             // dual values of the rows to start from, NaN where unknown; may be empty
   // Asked once, near the optimum (merit below 1e-3): is the point worth refining? May be empty.
   std::function<bool(const Point&)> proceed;
 };

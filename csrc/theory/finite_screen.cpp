@@ -50,7 +50,8 @@ void fit_screened(const FiniteTask& task, const Vector& gram, FiniteFit& fit) {
   std::vector<char> kept = smallest(r, d, width);
   inner.tol = 0.5 * task.options.tol;
   const double norm = weight_norm(task.attack, point.t.data(), d);
-  // Of each slack and multiplier at the start; the floor serves samples of which many rows are fitted exactly.
+  // Of each slack and multiplier at the start; the floor serves samples of which many rows are fitted
+  // exactly.
   const double floor = 1e-6 * objective(r, eps, norm);
   double product = std::max(floor, 0.3 * width * (width + eps * norm));
   Vector alpha(n, std::numeric_limits<double>::quiet_NaN()), beta(n);

@@ -41,13 +41,14 @@ class BorderedSystem {
   int d_, m_ = 0, count_ = 0, ones_ = -1;
   bool by_columns_, by_rows_ = false;
   double curvature_ = 1;
-  const double *base_ = nullptr, *x_ = nullptr, *w_ = nullptr, *e_ = nullptr;  // the caller's, alive until the last solve
-  std::vector<double> factor_;                               // Cholesky factor, of order k: d or count
-  std::vector<double> scaled_;                               // W^1/2 X, or W^1/2 X E^-1/2 by rows
-  std::vector<double> inv_sqrt_e_;                           // by rows
-  std::vector<double> p_;                                    // (m, d) by rows: E^-1/2 P
-  std::vector<double> b_, z_;    // border columns of the factored matrix (m, k) and its inverse times them
-  std::vector<double> borders_;  // P as given
+  const double *base_ = nullptr, *x_ = nullptr, *w_ = nullptr,
+               *e_ = nullptr;       // the caller's, alive until the last solve
+  std::vector<double> factor_;      // Cholesky factor, of order k: d or count
+  std::vector<double> scaled_;      // W^1/2 X, or W^1/2 X E^-1/2 by rows
+  std::vector<double> inv_sqrt_e_;  // by rows
+  std::vector<double> p_;           // (m, d) by rows: E^-1/2 P
+  std::vector<double> b_, z_;       // border columns of the factored matrix (m, k) and its inverse times them
+  std::vector<double> borders_;     // P as given
   mutable std::vector<double> work_;
   double given_[kMaxBorders * kMaxBorders] = {};   // C as given
   double corner_[kMaxBorders * kMaxBorders] = {};  // Schur complement of the borders

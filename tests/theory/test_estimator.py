@@ -188,3 +188,43 @@ def test_bad_arrays_are_refused():
 @pytest.mark.parametrize("norm", NORMS)
 def test_scikit_learn_accepts_it(norm):
     check_estimator(AdversarialLinearRegression(norm))
+
+
+def awkward(kind: str, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Small samples of the kinds that break solvers: ties, rank deficiency, exact fits, heavy tails, wild scales."""
+    n, d = int(rng.integers(1, 100)), int(rng.integers(1, 30))
+    x, y = rng.normal(size=(n, d)), rng.normal(size=n)
+    match kind:
+        case "integers":
+            return rng.integers(-2, 3, (n, d)).astype(float), rng.integers(-3, 4, n).astype(float)
+        case "rare ones":
+            return (rng.random((n, d)) < 0.1).astype(float), (rng.random(n) < 0.3).astype(float)
+        case "low rank":
+            return x[:, : 1 + d // 3] @ rng.normal(size=(1 + d // 3, d)), y
+        case "twins":
+            return np.repeat(x, 2, axis=1), x.sum(axis=1) + y
+        case "exact":
+            return x, x @ rng.normal(size=d)
+        case "heavy tails":
+            return rng.standard_cauchy((n, d)), rng.standard_cauchy(n)
+        case "scales":
+            return x * 10.0 ** rng.uniform(-4, 4, d), x.sum(axis=1) + 0.1 * y
+    raise AssertionError(kind)
+
+
+@pytest.mark.parametrize(
+    "kind", ["integers", "rare ones", "low rank", "twins", "exact", "heavy tails", "scales"]
+)
+def test_awkward_samples_are_certified(kind):
+    rng = np.random.default_rng(7)
+    for _ in range(25):
+        x, y = awkward(kind, rng)
+        for norm in NORMS:
+            critical = AdversarialLinearRegression.path(x, y, norm, [1e30]).critical_eps
+            if 0 < critical < np.inf:
+                eps = critical * 10.0 ** rng.uniform(-4, 0, size=2)
+                path = AdversarialLinearRegression.path(x, y, norm, eps)
+                assert path.duality_gap.max() <= 1e-8
+                for k in range(2):
+                    value = objective(x, y, path.coef[k], path.intercept[k], eps[k], norm)
+                    assert value == pytest.approx(path.objective[k], rel=1e-8)
