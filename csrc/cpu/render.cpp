@@ -56,6 +56,8 @@ void load_image(float* planes, const ImageView& v, int64_t sample, int64_t width
     const uint8_t* data = static_cast<const uint8_t*>(v.data) + sample * v.batch;
     if (dense && v.column == 3 && v.channel == 1) {
       bytes_to_planes(planes, data + 3 * start, n);
+      // The next tile is needed only after a while of arithmetic, too long for the processor to look ahead.
+      for (int i = 0; i < 3 * kTilePixels; i += 64) __builtin_prefetch(data + 3 * (start + n) + i);
       return;
     }
     for (int c = 0; c < 3; ++c) {
@@ -167,6 +169,7 @@ struct Renderer {
     }
   }
 
+  // One channel of one variant, all but finish_row.
   void make_row(Workspace& s, float* y, int v, int c, float amount, int n) const {
     const float* x = s.x + c * kTilePixels;
     const float* weights[3] = {s.m, s.rest, s.ones};
@@ -189,7 +192,6 @@ struct Renderer {
         blend_row(y, x, rest, s.partner + c * kTilePixels, weight, n);
         break;
     }
-    finish_row(y, job.mean[c], job.scale[c], n);
   }
 
   void write(int64_t element, const void* from, int64_t count) const {
@@ -210,7 +212,10 @@ struct Renderer {
         for (int c = 0; c < 3; ++c) draw_noise(s, c, sample, start, n);
       }
       for (int v = 0; v < job.variants.count; ++v) {
-        for (int c = 0; c < 3; ++c) make_row(s, s.y + c * kTilePixels, v, c, amount[v], n);
+        for (int c = 0; c < 3; ++c) {
+          make_row(s, s.y + c * kTilePixels, v, c, amount[v], n);
+          finish_row(s.y + c * kTilePixels, job.mean[c], job.scale[c], n);
+        }
         cast_interleaved(s.out, s.y, job.out_type, n);
         write(((v * job.n_samples + sample) * pixels + start) * 3, s.out, 3 * n);
       }
@@ -220,13 +225,18 @@ struct Renderer {
     for (int c = 0; c < 3; ++c) {
       if (needs.noise) draw_noise(s, c, sample, start, n);
       for (int v = 0; v < job.variants.count; ++v) {
-        const void* row = s.y;
+        const int64_t element = ((v * job.n_samples + sample) * 3 + c) * pixels + start;
         make_row(s, s.y, v, c, amount[v], n);
-        if (job.out_type != OutType::kFloat32) {
+        if (job.out_type == OutType::kFloat32) {
+          float* out = static_cast<float*>(job.out) + element;
+          if (streaming && finish_into(out, s.y, job.mean[c], job.scale[c], n)) continue;
+          finish_row(s.y, job.mean[c], job.scale[c], n);
+          write(element, s.y, n);
+        } else {
+          finish_row(s.y, job.mean[c], job.scale[c], n);
           cast_row(s.out, s.y, job.out_type, n);
-          row = s.out;
+          write(element, s.out, n);
         }
-        write(((v * job.n_samples + sample) * 3 + c) * pixels + start, row, n);
       }
     }
   }

@@ -124,6 +124,15 @@ __attribute__((target("avx512f"))) void stream_lines_avx512(char* out, const cha
   }
 }
 
+__attribute__((target("avx512f"))) void finish_lines_avx512(float* out, const float* y, float mean,
+                                                            float scale, int n) {
+  const __m512 one = _mm512_set1_ps(1.0f), m = _mm512_set1_ps(mean), s = _mm512_set1_ps(scale);
+  for (int i = 0; i < n; i += 16) {
+    const __m512 v = _mm512_maskz_min_ps(0xFFFF, one, _mm512_loadu_ps(y + i));  // NaN in the second stays NaN
+    _mm512_stream_ps(out + i, (v - m) * s);
+  }
+}
+
 void stream_lines_sse2(char* out, const char* from, int64_t lines) {
   for (int64_t i = 0; i < 64 * lines; i += 16) {
     _mm_stream_si128(reinterpret_cast<__m128i*>(out + i),
@@ -131,7 +140,8 @@ void stream_lines_sse2(char* out, const char* from, int64_t lines) {
   }
 }
 
-const StreamLines stream_lines = __builtin_cpu_supports("avx512f") ? stream_lines_avx512 : stream_lines_sse2;
+const bool has_avx512 = __builtin_cpu_supports("avx512f");
+const StreamLines stream_lines = has_avx512 ? stream_lines_avx512 : stream_lines_sse2;
 
 #else
 
@@ -142,6 +152,17 @@ const StreamLines stream_lines = [](char* out, const char* from, int64_t lines) 
 #endif
 
 }  // namespace
+
+bool finish_into(float* out, const float* y, float mean, float scale, int n) {
+#if defined(__x86_64__) && defined(__GNUC__)
+  if (has_avx512 && n % 16 == 0 && reinterpret_cast<uintptr_t>(out) % 64 == 0) {
+    finish_lines_avx512(out, y, mean, scale, n);
+    return true;
+  }
+#endif
+  (void)out, (void)y, (void)mean, (void)scale, (void)n;
+  return false;
+}
 
 void stream_out(void* out, const void* from, int64_t bytes) {
   char* to = static_cast<char*>(out);

@@ -27,6 +27,9 @@ void add_squares(double sums[3], const float* m, const float* rest, const float*
 void cast_row(void* out, const float* y, OutType type, int n);
 void cast_interleaved(void* out, const float* planes, OutType type, int n);
 
+// finish_row straight into `out`, past the caches; false if it cannot (alignment, instruction set, length).
+bool finish_into(float* out, const float* y, float mean, float scale, int n);
+
 // Copies into memory that will not be read soon, past the caches. End with finish_streaming.
 void stream_out(void* out, const void* from, int64_t bytes);
 void finish_streaming();

@@ -1,12 +1,22 @@
-// Hints about memory that somebody else owns.
+// Memory for large results, kept for the next one.
 #pragma once
 
-#include <cstdint>
+#include <cstddef>
 
 namespace advspur::cpu {
 
-// Asks for large pages under [data, data + bytes), before it is first touched: large fresh results otherwise
-// spend more time in page faults than in arithmetic. A no-op where the system knows no such hint.
-void prefer_large_pages(void* data, int64_t bytes);
+// Large results are made and dropped once a batch. Fresh from the system, first touching 115 MB costs more
+// than rendering into it; so dropped blocks are kept, kKeptBytes of them at most, and handed out again for
+// the same size. Contents are not initialised. All functions may be called from any thread.
+constexpr std::size_t kKeptBytes = std::size_t{256} << 20;
+
+struct Block {
+  void* data = nullptr;  // aligned to a cache line at least
+  std::size_t bytes = 0;
+};
+
+Block take_block(std::size_t bytes);  // throws std::bad_alloc
+void give_block(Block block) noexcept;
+void drop_kept_blocks() noexcept;  // back to the system
 
 }  // namespace advspur::cpu
