@@ -92,6 +92,7 @@ def _load_embedded(name: str, short: str) -> Classifier:
 def _embedded_network(name: str, weights: checkpoint.Checkpoint, info: dict, fingerprint: str) -> Classifier:
     network = embedded_nets.build(info["arch"], norm=False)
     checkpoint.fit(network, weights)
+    network.requires_grad_(False)
     return Classifier(network, name, n_outputs=10, input_size=32, fingerprint=fingerprint, training_info=info)
 
 
@@ -180,9 +181,14 @@ def _source(code: ModuleType) -> bytes:
 def _extra(package: str, name: str) -> ModuleType:
     try:
         return importlib.import_module(package)
-    except ImportError as error:
-        hint = f"Install the extra: pip install 'pyadvspur[vision]'. ({error})"
-        raise bad("models.load", "name", repr(name), f"{package} to be installed", hint) from error
+    except (
+        ImportError,
+        RuntimeError,
+    ) as error:  # RuntimeError: a torchvision that was built for another torch
+        hint = f"Install the extra: pip install 'pyadvspur[vision]'. ({type(error).__name__}: {error})"
+        raise bad(
+            "models.load", "name", repr(name), f"{package} to be installed and to import", hint
+        ) from error
 
 
 def _load_torchvision(name: str, target: str, file: Path | None) -> Classifier:
