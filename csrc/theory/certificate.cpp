@@ -3,39 +3,12 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/macros.h"
 #include "theory/dense.h"
 #include "theory/scalar_solve.h"
+#include "theory/scan.h"
 
 namespace advspur::theory {
 namespace {
-
-ADVSPUR_CLONES double largest(int64_t d, const double* x) {
-  double m = 0;
-  for (int64_t j = 0; j < d; ++j) {
-    const double a = __builtin_fabs(x[j]);
-    m = a > m ? a : m;
-  }
-  return m;
-}
-
-double sum_magnitudes(int64_t d, const double* x) {
-  double sum = 0;
-  for (int64_t j = 0; j < d; ++j) sum += std::abs(x[j]);
-  return sum;
-}
-
-// max |v| for v = pull + weight g, g the best element of the subdifferential of ||.||_1 at theta.
-ADVSPUR_CLONES double defect_lasso(int64_t d, const double* theta, const double* pull, double weight) {
-  double worst = 0;
-  for (int64_t j = 0; j < d; ++j) {
-    const double t = theta[j], p = pull[j];
-    const double at_zero = __builtin_fabs(p) - weight;
-    const double v = t > 0 ? __builtin_fabs(p + weight) : (t < 0 ? __builtin_fabs(p - weight) : at_zero);
-    worst = v > worst ? v : worst;
-  }
-  return worst;
-}
 
 // sum |v| for v = pull + weight g, g nonnegative multiples of sign(theta) on the argmax set that sum to 1.
 double defect_spread(int64_t d, const double* theta, double n, const double* pull, double weight) {
@@ -70,10 +43,10 @@ double defect(Attack attack, int64_t d, const double* theta, double n, const dou
       return n > 0 ? defect_ridge(d, theta, n, pull, weight)
                    : std::max(0.0, std::sqrt(dense::dot(d, pull, pull)) - weight);
     case Attack::kLinf:
-      return defect_lasso(d, theta, pull, weight);
+      return scan::lasso_defect(d, theta, pull, weight);
     case Attack::kL1:
       return n > 0 ? defect_spread(d, theta, n, pull, weight)
-                   : std::max(0.0, sum_magnitudes(d, pull) - weight);
+                   : std::max(0.0, scan::sizes(d, pull).sum - weight);
   }
   return 0;
 }
@@ -86,11 +59,13 @@ double risk(double eps, double s, double n) {
 }  // namespace
 
 double dual_norm(Attack attack, int64_t d, const double* theta) {
-  const double top = largest(d, theta);
-  if (attack == Attack::kL1 || top == 0) return top;
-  if (attack == Attack::kLinf) return sum_magnitudes(d, theta);
+  const scan::Sizes size = scan::sizes(d, theta);
+  if (attack == Attack::kL1) return size.largest;
+  if (attack == Attack::kLinf) return size.sum;
+  const double top = size.largest;
+  if (top > 1e-140 && top < 1e140) return std::sqrt(dense::dot(d, theta, theta));
   double sum = 0;
-  for (int64_t j = 0; j < d; ++j) sum += (theta[j] / top) * (theta[j] / top);
+  for (int64_t j = 0; j < d && top > 0; ++j) sum += (theta[j] / top) * (theta[j] / top);
   return top * std::sqrt(sum);
 }
 

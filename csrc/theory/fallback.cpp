@@ -4,6 +4,8 @@
 #include <cmath>
 #include <vector>
 
+#include "theory/dense.h"
+#include "theory/piecewise_path.h"
 #include "theory/polish.h"
 
 namespace advspur::theory {
@@ -41,6 +43,34 @@ void fall_back(Attack attack, const Gaussian& p, double eps, double* theta, doub
     std::copy(next.pull.begin(), next.pull.end(), pull);
   };
   improve(theta);
+  // The path of a problem moved by 1e-9 has no ties; its face, polished on the problem itself, is tried next.
+  std::vector<double> start(theta, theta + p.d), moved(start), b(start), other(start);
+  for (uint64_t attempt = 1; attempt <= 4 && attack != Attack::kL2 && !good(); ++attempt) {
+    uint64_t state = attempt;
+    for (int64_t j = 0; j < p.d; ++j) {
+      state = state * 6364136223846793005u + 1442695040888963407u;
+      moved[j] = p.theta[j] * (1 + 1e-9 * (static_cast<double>(state >> 33) / 4294967296.0 + 0.5));
+      b[j] = 0;
+    }
+    dense::add_rows(p.d, p.d, moved.data(), p.cov, p.d, b.data());
+    for (int64_t j = 0; j < p.d; ++j) {
+      state = state * 6364136223846793005u + 1442695040888963407u;
+      b[j] += 1e-9 * p.deviation[j] * std::sqrt(p.explained) *
+              (static_cast<double>(state >> 33) / 4294967296.0 - 0.25);
+    }
+    Gaussian near = p;
+    near.theta = moved.data();
+    near.b = b.data();
+    LassoPath lasso;
+    SpreadPath spread;
+    PiecewisePath& path = attack == Attack::kLinf ? static_cast<PiecewisePath&>(lasso) : spread;
+    path.reset(near);
+    path.extend(eps);
+    if (const Piece* piece = path.find(eps)) {
+      path.emit(*piece, eps, start.data(), other.data());
+      improve(start.data());
+    }
+  }
 }
 
 }  // namespace advspur::theory

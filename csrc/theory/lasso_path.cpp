@@ -3,24 +3,13 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/macros.h"
 #include "theory/piecewise_path.h"
+#include "theory/scan.h"
 
 namespace advspur::theory {
 namespace {
 
 constexpr double kTied = 1e-12;
-
-// The largest lambda at which a correlation outside the support reaches +-lambda, and whose it is. Features
-// with open[j] = 0 do not count; values above `lambda` mean that it has done so already.
-ADVSPUR_CLONES void join_times(int64_t d, const double* r, const double* minus_a, double* time) {
-  for (int64_t j = 0; j < d; ++j) {
-    const double m = minus_a[j], tol = 1e-13 * (1 + __builtin_fabs(m));
-    const double up = 1 + m > tol ? r[j] / (1 + m) : 0.0;
-    const double down = 1 - m > tol ? -r[j] / (1 - m) : 0.0;
-    time[j] = up > down ? up : down;
-  }
-}
 
 }  // namespace
 
@@ -36,10 +25,10 @@ double LassoPath::gain(int64_t j) const {
 void LassoPath::weigh_rounding() {
   moving_scale_ = 0;
   for (const int32_t i : members_)
-    moving_scale_ = std::max(moving_scale_, deviation_[i] * std::abs(moving_[i]));
+    moving_scale_ = std::max(moving_scale_, p_.deviation[i] * std::abs(moving_[i]));
 }
 double LassoPath::amount(int64_t j) const {
-  return deviation_[j] * std::abs(moving_[j]) > 1e-13 * moving_scale_ ? sign_[j] * moving_[j] : 0.0;
+  return p_.deviation[j] * std::abs(moving_[j]) > 1e-13 * moving_scale_ ? sign_[j] * moving_[j] : 0.0;
 }
 
 void LassoPath::move(int64_t j) {
@@ -51,17 +40,23 @@ void LassoPath::move_back(int64_t j) {
   moving_[j] -= sign_[j];
 }
 
+void LassoPath::refresh_moving() {
+  std::vector<double> signs(static_cast<size_t>(p_.d), 0.0);
+  for (const int32_t i : members_) signs[i] = sign_[i];
+  refresh(signs.data(), moving_);
+}
+
 void LassoPath::advance() {
   // who is at the event: members without weight leave, then all whose correlation is +-lambda compete
   leaving_.clear();
   double scale = 0;
   for (const int32_t i : members_) {
-    scale = std::max(scale, deviation_[i] * (std::abs(fixed_[i]) + lambda_ * std::abs(moving_[i])));
+    scale = std::max(scale, p_.deviation[i] * (std::abs(fixed_[i]) + lambda_ * std::abs(moving_[i])));
   }
   for (const int32_t i : members_) {
     const double weight = std::abs(fixed_[i] - lambda_ * moving_[i]);
     const double size = std::abs(fixed_[i]) + lambda_ * std::abs(moving_[i]);
-    if (i == event_ || weight <= kTied * size || deviation_[i] * weight <= 1e-14 * scale)
+    if (i == event_ || weight <= kTied * size || p_.deviation[i] * weight <= 1e-14 * scale)
       leaving_.push_back(i);
   }
   for (const int64_t i : leaving_) {
@@ -69,47 +64,41 @@ void LassoPath::advance() {
     move_back(i);
   }
   ties_.clear();
+  scan::correlations(p_.d, outside_.data(), fixed_.data(), moving_.data(), lambda_, column_.data());
   for (int64_t j = 0; j < p_.d; ++j) {
-    if (in_[j]) continue;
-    const double correlation = fixed_[j] - lambda_ * moving_[j];
-    if (j != event_ && std::abs(correlation) < lambda_ * (1 - kTied)) continue;
+    if (j == event_ ? in_[j] : column_[j] < lambda_ * (1 - kTied)) continue;
     ties_.push_back(j);
-    sign_[j] = correlation < 0 ? -1.0 : 1.0;
+    sign_[j] = fixed_[j] < lambda_ * moving_[j] ? -1.0 : 1.0;
   }
   resolve_ties(false);
+  if (tableau_.settled()) {
+    refresh(p_.b, fixed_);
+    refresh_moving();
+  }
 
   // does this face fit all there is to fit? Then u and r are known without their rounding errors
-  double unexplained = 0, outside = 0, largest = 0, total = 0;
-  for (int64_t j = 0; j < p_.d; ++j) {
-    if (in_[j]) {
-      largest = std::max(largest, deviation_[j] * std::abs(fixed_[j]));
-      total += deviation_[j] * std::abs(fixed_[j]);
-    } else {
-      unexplained += p_.theta[j] * fixed_[j];
-      outside += deviation_[j] * std::abs(p_.theta[j]);
-    }
-  }
-  const bool fits = !(unexplained > noise(outside, total));
+  const scan::Fit fit = scan::lasso_fit(p_.d, outside_.data(), p_.theta, fixed_.data(), p_.deviation);
+  const bool fits = !(fit.unexplained > noise(fit.outside, fit.total));
 
   Face face;
-  face.kappa = p_.noise_variance + (fits ? 0.0 : unexplained);
+  face.kappa = p_.noise_variance + (fits ? 0.0 : fit.unexplained);
   const auto first = static_cast<int64_t>(pool_index_.size());
   double next = 0;
   event_ = -1;
   for (const int32_t i : members_) {
     const double v = moving_[i];
     double u = fixed_[i];
-    if (fits && outside == 0) u = p_.theta[i];
-    if (fits && deviation_[i] * std::abs(u) <= 1e-13 * largest) u = 0;
+    if (fits && fit.outside == 0) u = p_.theta[i];
+    if (fits && p_.deviation[i] * std::abs(u) <= 1e-13 * fit.largest) u = 0;
     face.nu += sign_[i] * u;
     face.tau += sign_[i] * v;
     pool_index_.push_back(i), pool_u_.push_back(u), pool_v_.push_back(v);
     if (v * sign_[i] < 0 && std::min(u / v, lambda_) > next) next = std::min(u / v, lambda_), event_ = i;
   }
   if (!fits) {
-    join_times(p_.d, fixed_.data(), moving_.data(), column_.data());
+    scan::join_times(p_.d, outside_.data(), fixed_.data(), moving_.data(), column_.data());
     for (int64_t j = 0; j < p_.d; ++j) {
-      if (column_[j] > next && !in_[j] && !blocked_[j]) next = std::min(column_[j], lambda_), event_ = j;
+      if (column_[j] > next && !blocked_[j]) next = std::min(column_[j], lambda_), event_ = j;
     }
   }
   add_piece(next, face, fits, first);

@@ -12,6 +12,7 @@
 #include "theory/piecewise_path.h"
 #include "theory/reduce.h"
 #include "theory/ridge_path.h"
+#include "theory/scan.h"
 #include "theory/uniqueness.h"
 
 namespace advspur::theory {
@@ -36,7 +37,7 @@ struct Path::State {
   int singular = -1, rest_singular = -1;  // not known yet
   std::vector<int64_t> order;
   std::vector<double> weights, error, pull, plateau, gradient, direction, gathered, packed;
-  std::vector<double> lambda;
+  std::vector<double> spurious;  // 1 where the feature is spurious
 
   const Gaussian& problem() const { return reduced.problem(); }
   void reset();
@@ -54,6 +55,8 @@ struct Path::State {
 void Path::State::reset() {
   reduced.reset(d, cov, theta, noise_std, core);
   const Gaussian& p = problem();
+  spurious.resize(static_cast<size_t>(d));
+  for (int64_t j = 0; j < d; ++j) spurious[j] = core != nullptr && !core[j];
   ridge_ready = false;
   singular = rest_singular = -1;
   plateau.clear();
@@ -149,23 +152,9 @@ bool Path::State::unique_at(const double* weights_row, const double* pull_row, c
 }
 
 void Path::State::report_full(int64_t i, const double* full, const Answers& out) const {
-  double top = 0, sum = 0, spurious = 0, spurious_top = 0;
-  for (int64_t j = 0; j < d; ++j) {
-    const double a = std::abs(full[j]);
-    sum += a;
-    if (core != nullptr && !core[j]) spurious += a, spurious_top = std::max(spurious_top, a);
-    top = std::max(top, a);
-  }
-  if (out.spurious_share) out.spurious_share[i] = sum > 0 ? spurious / sum : 0.0;
-  if (out.spurious_weight) {
-    double squares = 0;
-    if (spurious_top > 0) {
-      for (int64_t j = 0; j < d; ++j) {
-        if (core != nullptr && !core[j]) squares += (full[j] / spurious_top) * (full[j] / spurious_top);
-      }
-    }
-    out.spurious_weight[i] = spurious_top * std::sqrt(squares);
-  }
+  const scan::MaskedSizes size = scan::masked_sizes(d, full, spurious.data());
+  if (out.spurious_share) out.spurious_share[i] = size.sum > 0 ? size.masked_sum / size.sum : 0.0;
+  if (out.spurious_weight) out.spurious_weight[i] = std::sqrt(size.masked_squares);
   if (out.theta) std::copy_n(full, d, out.theta + i * d);
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "theory/dense.h"
+
 namespace advspur::theory {
 namespace {
 constexpr double kDependent =
@@ -20,13 +22,11 @@ double reach(double from, double to, double top) {
 void PiecewisePath::reset(const Gaussian& problem) {
   p_ = problem;
   const auto d = static_cast<size_t>(p_.d);
-  tableau_.reset(p_.d, p_.cov);
+  tableau_.reset(p_.d, p_.cov, few_pivots());
   pieces_.clear(), pool_index_.clear(), pool_u_.clear(), pool_v_.clear(), members_.clear();
   column_.resize(d);
   sign_.assign(d, 0.0), fixed_.assign(p_.b, p_.b + p_.d), moving_.assign(d, 0.0), previous_.assign(d, 0.0);
-  in_.assign(d, 0), blocked_.assign(d, 0);
-  deviation_.resize(d);
-  for (int64_t j = 0; j < p_.d; ++j) deviation_[j] = std::sqrt(p_.cov[j * p_.d + j]);
+  in_.assign(d, 0), blocked_.assign(d, 0), outside_.assign(d, 1.0);
   finished_ = false;
   event_ = -1;
   start();
@@ -71,12 +71,24 @@ void PiecewisePath::carry_pivot(int64_t j, bool in) {
   Tableau::carry(p_.d, moving_.data(), j, column_.data(), in);
   tableau_.pivot(j, column_.data(), in);
   in_[j] = in;
+  outside_[j] = in ? 0.0 : 1.0;
   if (in) {
     members_.push_back(static_cast<int32_t>(j));
   } else {
     members_.erase(std::find(members_.begin(), members_.end(), static_cast<int32_t>(j)));
     std::fill(blocked_.begin(), blocked_.end(), uint8_t{0});
   }
+}
+
+void PiecewisePath::refresh(const double* y, std::vector<double>& carried) {
+  // with x the members' part and rho = y - cov x: one step of iterative refinement, by the tableau's own
+  // inverse
+  std::vector<double> x(carried), rho(y, y + p_.d), inside(x), change(x);
+  for (int64_t j = 0; j < p_.d; ++j) x[j] = in_[j] ? -carried[j] : 0.0;
+  dense::add_rows(p_.d, p_.d, x.data(), p_.cov, p_.d, rho.data());
+  for (int64_t j = 0; j < p_.d; ++j) inside[j] = in_[j] ? rho[j] : 0.0;
+  tableau_.multiply(inside.data(), change.data());
+  for (int64_t j = 0; j < p_.d; ++j) carried[j] = (in_[j] ? carried[j] : rho[j]) - change[j];
 }
 
 int64_t PiecewisePath::next_to_move() const {

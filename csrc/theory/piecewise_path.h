@@ -52,11 +52,16 @@ class PiecewisePath {
   void resolve_ties(bool two_sided);
   virtual double gain(int64_t j) const = 0;    // h - S y at j, at most 0 if within rounding errors
   virtual double amount(int64_t j) const = 0;  // y at a moved j, 0 if within rounding errors
-  virtual void weigh_rounding() {}             // before amounts are asked after a pivot
-  virtual void move(int64_t j) = 0;            // with column_ = column of j
-  virtual void move_back(int64_t j) = 0;       // likewise
+  virtual void refresh_moving() = 0;
+  virtual bool few_pivots() const { return false; }
+  virtual void weigh_rounding() {}        // before amounts are asked after a pivot
+  virtual void move(int64_t j) = 0;       // with column_ = column of j
+  virtual void move_back(int64_t j) = 0;  // likewise
 
   int64_t next_to_move() const;
+
+  // Corrects fixed_ or moving_, carried over many pivots, to its definition for the right-hand side y (d).
+  void refresh(const double* y, std::vector<double>& carried);
 
   void carry_pivot(int64_t j, bool in);  // pivots j on column_, right-hand sides and all
   void add_piece(double lambda_low, const Face& face, bool fits, int64_t first);
@@ -73,7 +78,7 @@ class PiecewisePath {
   std::vector<Piece> pieces_;
   std::vector<int32_t> pool_index_, members_;  // members_: the pivoted-in features
   std::vector<double> pool_u_, pool_v_;
-  std::vector<double> column_, sign_, deviation_;  // deviation_: of the features
+  std::vector<double> column_, sign_, outside_;  // outside_: 0 for members, 1 for the others
   std::vector<double> fixed_,
       moving_;  // right-hand sides of the tableau: theta[P] = fixed - (lambda or N) moving
   std::vector<double> previous_;
@@ -95,7 +100,9 @@ class LassoPath final : public PiecewisePath {  // l_inf attack, q = 1
   double amount(int64_t j) const override;
   void move(int64_t j) override;
   void move_back(int64_t j) override;
+  void refresh_moving() override;
   void weigh_rounding() override;
+  bool few_pivots() const override { return true; }
 
  private:
   double moving_scale_ = 0;  // largest standard deviation times |moving_| among the members
@@ -114,11 +121,12 @@ class SpreadPath final : public PiecewisePath {  // l1 attack, q = inf
   double amount(int64_t j) const override;
   void move(int64_t j) override;
   void move_back(int64_t j) override;
+  void refresh_moving() override;
 
  private:
-  double norm_ = 0;                     // N, which grows along the path
-  std::vector<double> row_sum_;         // rounding scale of moving_
-  std::vector<signed char> pool_sign_;  // (pieces, d): sign at the bound, 0 where free
+  double norm_ = 0;                       // N, which grows along the path
+  std::vector<double> rounding_, times_;  // rounding error of moving_ at the bound
+  std::vector<signed char> pool_sign_;    // (pieces, d): sign at the bound, 0 where free
 };
 
 }  // namespace advspur::theory

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "theory/dense.h"
 #include "theory/scalar_solve.h"
 
 namespace advspur::theory {
@@ -30,6 +31,13 @@ struct Solver {
   // Cholesky of factor (n, n) in place; columns that depend on earlier ones are left out.
   void factorise(int64_t n, Real floor) {
     dropped.assign(static_cast<size_t>(n), 0);
+    if constexpr (sizeof(Real) == sizeof(double)) {
+      std::vector<double> blocked(factor.begin(), factor.end());
+      if (dense::cholesky(n, blocked.data(), n, floor) == 0) {
+        factor.swap(blocked);
+        return;
+      }
+    }
     for (int64_t i = 0; i < n; ++i) {
       Real* row = factor.data() + i * n;
       for (int64_t j = 0; j < i; ++j) {

@@ -12,6 +12,7 @@ struct Gaussian {
   const double* cov = nullptr;
   const double* theta = nullptr;
   const double* b = nullptr;          // cov theta
+  const double* deviation = nullptr;  // standard deviations of the features
   const uint8_t* spurious = nullptr;  // among tied features these come last
   double noise_variance = 0;          // sigma^2
   double explained = 0;               // theta' cov theta

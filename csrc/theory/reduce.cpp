@@ -28,7 +28,9 @@ void Reduced::reset(int64_t d, const double* cov, const double* theta, double no
   const auto n = static_cast<int64_t>(kept_.size());
   spurious_.resize(static_cast<size_t>(n));
   for (int64_t i = 0; i < n; ++i) spurious_[i] = core != nullptr && !core[kept_[i]];
-  problem_ = {n, cov, theta, b_.data(), spurious_.data(), noise_std * noise_std, 0.0};
+  deviation_.resize(static_cast<size_t>(n));
+  for (int64_t i = 0; i < n; ++i) deviation_[i] = std::sqrt(cov[kept_[i] * d + kept_[i]]);
+  problem_ = {n, cov, theta, b_.data(), deviation_.data(), spurious_.data(), noise_std * noise_std, 0.0};
   problem_.explained = std::max(0.0, dense::dot(d, theta, b_.data()));
   if (n == d) return;
   cov_.resize(static_cast<size_t>(n * n));

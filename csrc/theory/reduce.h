@@ -28,7 +28,7 @@ class Reduced {
   Gaussian problem_;
   std::vector<int32_t> kept_;
   std::vector<uint8_t> seen_, spurious_;
-  std::vector<double> cov_, theta_, b_;
+  std::vector<double> cov_, theta_, b_, deviation_;
 };
 
 // Whether a covariance has a null direction, judged per feature.

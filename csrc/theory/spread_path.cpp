@@ -7,6 +7,7 @@
 
 #include "theory/dense.h"
 #include "theory/piecewise_path.h"
+#include "theory/scan.h"
 
 namespace advspur::theory {
 namespace {
@@ -17,18 +18,19 @@ void SpreadPath::start() {
   const int64_t d = p_.d;
   norm_ = lambda_ = 0;
   pool_sign_.clear();
-  row_sum_.assign(static_cast<size_t>(d), 0.0);
+  rounding_.resize(static_cast<size_t>(d));
+  times_.resize(static_cast<size_t>(d));
   for (int64_t j = 0; j < d; ++j) {
     sign_[j] = p_.b[j] < 0 ? -1.0 : 1.0;
     lambda_ += std::abs(p_.b[j]);
-    for (int64_t i = 0; i < d; ++i) row_sum_[j] += std::abs(p_.cov[j * d + i]);
+    rounding_[j] = 1e-14 * scan::sizes(d, p_.cov + j * d).sum;
   }
   dense::add_rows(d, d, sign_.data(), p_.cov, d, moving_.data());
 }
 
 double SpreadPath::gain(int64_t j) const {
   const double g = sign_[j] * moving_[j];
-  return g > 1e-14 * row_sum_[j] ? g : 0.0;
+  return g > rounding_[j] ? g : 0.0;
 }
 double SpreadPath::amount(int64_t j) const {
   const double y = 1 + sign_[j] * moving_[j];
@@ -43,6 +45,13 @@ void SpreadPath::move_back(int64_t j) {
   carry_pivot(j, false);
   tableau_.column(j, column_.data());
   dense::axpy(p_.d, sign_[j], column_.data(), moving_.data());
+}
+
+void SpreadPath::refresh_moving() {
+  std::vector<double> signs(static_cast<size_t>(p_.d)), y(signs);
+  for (int64_t j = 0; j < p_.d; ++j) signs[j] = outside_[j] * sign_[j];
+  dense::add_rows(p_.d, p_.d, signs.data(), p_.cov, p_.d, y.data());
+  refresh(y.data(), moving_);
 }
 
 void SpreadPath::advance() {
@@ -66,16 +75,19 @@ void SpreadPath::advance() {
     if (origin ? p_.b[j] == 0 : (j == event_ || slack <= kTied * size)) ties_.push_back(j);
   }
   resolve_ties(origin);
+  if (tableau_.settled()) {
+    refresh(p_.b, fixed_);
+    refresh_moving();
+  }
 
-  double l0 = 0, l1 = 0, next = HUGE_VAL;
+  double next = HUGE_VAL;
   event_ = -1;
+  for (int64_t j = 0; j < d; ++j) column_[j] = outside_[j] * sign_[j];
+  const double l0 = dense::dot(d, column_.data(), fixed_.data());
+  const double l1 = dense::dot(d, column_.data(), moving_.data());
+  scan::leave_times(d, column_.data(), fixed_.data(), moving_.data(), rounding_.data(), times_.data());
   for (int64_t j = 0; j < d; ++j) {
-    if (in_[j]) continue;
-    l0 += sign_[j] * fixed_[j];
-    l1 += sign_[j] * moving_[j];
-    const double time = fixed_[j] / moving_[j];  // its multiplier reaches 0
-    if (blocked_[j] || !(gain(j) > 0) || !(time < next)) continue;
-    next = std::max(time, norm_), event_ = j;
+    if (times_[j] < next && !blocked_[j]) next = std::max(times_[j], norm_), event_ = j;
   }
   const auto first = static_cast<int64_t>(pool_index_.size());
   for (const int32_t i : members_) {
@@ -91,11 +103,11 @@ void SpreadPath::advance() {
   for (int64_t j = 0; j < d; ++j) {
     pool_sign_.push_back(in_[j] ? 0 : static_cast<signed char>(sign_[j]));
     if (in_[j]) {
-      total += deviation_[j] * std::abs(fixed_[j] - face.nu * moving_[j]);
+      total += p_.deviation[j] * std::abs(fixed_[j] - face.nu * moving_[j]);
     } else {
       unexplained += p_.theta[j] * (fixed_[j] - face.nu * moving_[j]);
-      outside += deviation_[j] * std::abs(p_.theta[j]);
-      total += deviation_[j] * face.nu;
+      outside += p_.deviation[j] * std::abs(p_.theta[j]);
+      total += p_.deviation[j] * face.nu;
     }
   }
   // where a face fits all there is to fit, nothing can happen before its end: multipliers are 0 there, and

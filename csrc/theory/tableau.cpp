@@ -7,14 +7,16 @@
 
 namespace advspur::theory {
 namespace {
-constexpr int64_t kDirect = 48;   // up to here every change is applied at once
-constexpr int64_t kWaiting = 64;  // beyond: so many changes wait (measured best of 16..128 at d = 1000)
+constexpr int64_t kDirect = 48;                      // up to here every change is applied at once
+constexpr int64_t kWaiting = 64, kWaitingFew = 256;  // beyond: so many changes wait
+constexpr int64_t kDrifts = 256;  // below, what is carried along stays good to the end of the path
 }  // namespace
 
-void Tableau::reset(int64_t d, const double* cov) {
+void Tableau::reset(int64_t d, const double* cov, bool few) {
   d_ = d;
   waiting_ = 0;
-  capacity_ = d <= kDirect ? 0 : std::min<int64_t>(kWaiting, 16 + d / 8);
+  settled_ = false;
+  capacity_ = d <= kDirect ? 0 : std::min<int64_t>(few ? kWaitingFew : kWaiting, 16 + (few ? d / 4 : d / 8));
   table_.assign(cov, cov + d * d);
   rows_.resize(static_cast<size_t>(capacity_ * d));
   inverse_.resize(static_cast<size_t>(capacity_));
@@ -41,7 +43,6 @@ void Tableau::pivot(int64_t j, const double* column, bool in) {
       if (column[i] != 0) dense::axpy(d_, -inverse * column[i], column, table_.data() + i * d_);
     }
   } else {
-    if (waiting_ == capacity_) flush();
     for (int64_t k = 0; k < waiting_; ++k)
       rows_[k * d_ + j] = 0;  // row j is written anew: older changes are in it
     double* row = rows_.data() + waiting_ * d_;
@@ -55,6 +56,22 @@ void Tableau::pivot(int64_t j, const double* column, bool in) {
   double* down = table_.data() + j;
   for (int64_t i = capacity_ == 0 ? 0 : j + 1; i < d_; ++i) down[i * d_] = sign * column[i];
   row[j] = -inverse;
+  if (capacity_ > 0 && waiting_ == capacity_) flush();
+}
+
+bool Tableau::settled() {
+  const bool now = settled_ && waiting_ == 0;
+  settled_ = false;
+  return now;
+}
+
+void Tableau::multiply(const double* x, double* out) const {
+  std::fill_n(out, d_, 0.0);
+  for (int64_t i = 0; i < d_; ++i) {
+    const double* row = table_.data() + i * d_;
+    if (x[i] != 0) dense::axpy(i, x[i], row, out);
+    out[i] += dense::dot(i + 1, row, x);
+  }
 }
 
 void Tableau::carry(int64_t d, double* y, int64_t j, const double* column, bool in) {
@@ -70,6 +87,7 @@ void Tableau::flush() {
   }
   dense::add_product(d_, d_, waiting_, -1.0, scaled.data(), d_, 1, rows_.data(), d_, table_.data(), d_, true);
   waiting_ = 0;
+  settled_ = d_ >= kDrifts;
 }
 
 }  // namespace advspur::theory

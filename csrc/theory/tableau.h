@@ -13,13 +13,20 @@ namespace advspur::theory {
 
 class Tableau {
  public:
-  // Starts again from a covariance (d, d), row-major with leading dimension d; copies it.
-  void reset(int64_t d, const double* cov);
+  // Starts again from a covariance (d, d), row-major with leading dimension d; copies it. few: far fewer than
+  // d pivots are expected, so more changes may wait.
+  void reset(int64_t d, const double* cov, bool few);
 
   void column(int64_t j, double* out);  // out (d)
 
   // Moves j in (or out) of P; `column` is its current column.
   void pivot(int64_t j, const double* column, bool in);
+
+  // True once after changes were applied together: a moment to correct what was carried along (see multiply).
+  bool settled();
+
+  // out = T x, right after settled(); x, out (d).
+  void multiply(const double* x, double* out) const;
 
   // A right-hand side y as (cov[P, P]^-1 y[P]; y[R] - cov[R, P] cov[P, P]^-1 y[P]), carried over the same
   // pivot.
@@ -29,6 +36,7 @@ class Tableau {
   void flush();
 
   int64_t d_ = 0, waiting_ = 0, capacity_ = 0;
+  bool settled_ = false;
   std::vector<double> table_;           // (d, d); the lower triangle alone counts if capacity_ > 0
   std::vector<double> rows_, inverse_;  // waiting changes: - rows_[k]' inverse_[k] rows_[k]
   std::vector<double> weights_;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "theory/dense.h"
+#include "theory/scan.h"
 
 namespace advspur::theory {
 namespace {
@@ -64,6 +65,12 @@ bool is_unique(Attack attack, const Gaussian& problem, const double* theta, cons
   // Another optimum differs by a null direction h of cov among the features that may move: those inside their
   // limits (free) and those at them whose multiplier is 0 (edge), which may move one way only.
   const int64_t d = problem.d;
+  // nearly always: nobody is at the edge, and paths keep the free block regular
+  if (attack == Attack::kLinf
+          ? scan::largest_at_zero(d, theta, pull) < lambda * (1 - kTied)
+          : scan::edge_excess(d, theta, pull, norm, problem.deviation, kTied * spread) == 0) {
+    return true;
+  }
   std::vector<int64_t> free, edge;
   std::vector<double> sign;
   for (int64_t j = 0; j < d; ++j) {
@@ -77,7 +84,7 @@ bool is_unique(Attack attack, const Gaussian& problem, const double* theta, cons
       const double outward = theta[j] > 0 ? 1.0 : -1.0;
       if (std::abs(theta[j]) < norm) {
         free.push_back(j);
-      } else if (-outward * pull[j] <= kTied * spread * std::sqrt(problem.cov[j * d + j])) {
+      } else if (-outward * pull[j] <= kTied * spread * problem.deviation[j]) {
         edge.push_back(j), sign.push_back(-outward);
       }
     }
