@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-_ATTACKS = ["linf:0.5/255,1/255,2/255,4/255(steps=20)", "l2:0.06,0.12,0.25,0.5(steps=20)"]
-_QUICK_ATTACKS = ["linf:1/255,4/255(steps=5)", "l2:0.12,0.5(steps=5)"]
+_ATTACKS = ["linf:1/255,2/255,4/255,8/255(steps=20)", "l2:0.25,0.5,1(steps=20)"]
+_QUICK_ATTACKS = ["linf:2/255,8/255(steps=5)", "l2:0.25,1(steps=5)"]
 
 
 def demo(
