@@ -19,12 +19,13 @@ from pyadvspur.errors import bad
 
 @contextmanager
 def attacking(
-    model: Callable, batch: Checked, norm: str, loss: str, steps: int, step_size, seed: int, precision: str
-) -> Iterator[Run]:
+    model: Callable, batch: Checked, norm: str, loss: str, steps: int, step_size, seed: int, precision: str,
+    chunk: int | None = None,
+) -> Iterator[Run]:  # fmt: skip
     """A run over a checked batch; the model is as it was afterwards, and logits that were not finite are
     warned of.
     """
-    with evaluating(model), Forward(model) as exact, Forward(model, precision=precision) as fast:
+    with evaluating(model), Forward(model, chunk) as exact, Forward(model, chunk, precision) as fast:
         kind = SparseLoop if norm == "l1" else Loop
         loop = kind(exact if precision == "float32" else fast, norm, loss, steps, seed)
         yield Run(exact, loop, batch, step_size)

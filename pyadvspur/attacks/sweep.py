@@ -63,8 +63,10 @@ def sweep(
     mask: torch.Tensor | None = None,
     loss: str = "ce",
     precision: str = "float32",
+    chunk: int | None = None,
 ) -> SweepResult:
-    """Attack a batch at ascending radii. Arguments as in `pgd`, except eps: radii, ascending.
+    """Attack a batch at ascending radii. Arguments as in `pgd`, except eps: radii, ascending; and chunk: samples
+    a model call (None: 16 on the CPU, 256 on CUDA), smaller where memory is short.
 
     Only survivors of a radius are attacked at the next. There the first restart starts at the worst point
     found so far, and a point that broke a sample beyond its radius is tried first.
@@ -74,7 +76,7 @@ def sweep(
     batch = check_batch(where, x, y, ids, mask)
     step_size = None if step_size is None else check_eps(where, step_size, batch.x, "step_size")
     broken, prediction, margin, far = [], [], [], []
-    with attacking(model, batch, norm, loss, steps, step_size, seed, precision) as run:
+    with attacking(model, batch, norm, loss, steps, step_size, seed, precision, chunk) as run:
         for e, radius in enumerate(spec.eps):
             run.attack(check_eps(where, radius, batch.x), restarts, warm=e > 0)
             broken.append(run.found.broken.clone())

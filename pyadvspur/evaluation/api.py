@@ -12,7 +12,7 @@ import torch
 
 from pyadvspur import __version__, attacks
 from pyadvspur.benchmarks.base import Benchmark
-from pyadvspur.errors import bad, unknown
+from pyadvspur.errors import AdvSpurError, bad, unknown
 from pyadvspur.evaluation import engine as engines
 from pyadvspur.evaluation import progress as shown
 from pyadvspur.evaluation import samples
@@ -109,6 +109,14 @@ def make_plan(
         raise bad("evaluate", "limit", repr(limit), "an integer >= 1")
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise bad("evaluate", "seed", repr(seed), "an integer")
+    for subject in subjects:
+        for benchmark in benchmarks:
+            if subject.input_size not in (None, benchmark.input_size):
+                takes, gives = f"{subject.input_size}x{subject.input_size}", benchmark.input_size
+                raise AdvSpurError(
+                    f"evaluate: model {subject.name!r} takes images of {takes}, benchmark {benchmark.name!r} gives "
+                    f"{gives}x{gives}. Put the resizing into the model; it is part of what is measured."
+                )
     given = [attack_names] if isinstance(attack_names, str) else attack_names
     specs = [attacks.parse(name) for name in given]
     columns = [(spec.kind, eps) for spec in specs for eps in spec.eps]

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
 
 from pyadvspur import attacks, masking
-from pyadvspur.attacks.forward import Forward
+from pyadvspur.attacks.forward import CHUNK_CPU, CHUNK_CUDA, Forward
 from pyadvspur.attacks.guard import evaluating
 from pyadvspur.benchmarks.base import Batch, Benchmark
 from pyadvspur.errors import AdvSpurError
@@ -23,6 +25,7 @@ from pyadvspur.evaluation.unit import Unit
 from pyadvspur.native.score import score
 
 Job = tuple[Unit, ...]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class Runner:
         self.setup = setup
         self.device = torch.device(setup.device)
         self._loaded: tuple[str, torch.nn.Module] | None = None
+        self._chunk: int | None = None  # images a model call, once memory was short
 
     def run(self, job: Job, advance: Callable[[int], None] = lambda n: None) -> dict[str, str]:
         """Store the rows of every unit of the job. advance(n) is called after each n samples.
@@ -70,8 +74,7 @@ class Runner:
         rows: dict[str, list[dict[str, torch.Tensor]]] = {unit.key: [] for unit in job}
         errors: dict[str, str] = {}
         # On the CPU a sample's bits must not depend on the batch, so the model sees chunks of one fixed size.
-        chunk = self._batch_size(benchmark) if self.device.type == "cuda" else None
-        with Forward(model, chunk) as forward, closing(self._batches(benchmark, job[0])) as batches:
+        with Forward(model) as forward, closing(self._batches(benchmark, job[0])) as batches:
             for batch in batches:
                 for unit, x in self._rendered(job, batch):
                     if unit.key in errors:
@@ -95,7 +98,11 @@ class Runner:
     def _score(
         self, forward: Forward, benchmark: Benchmark, unit: Unit, batch: Batch, x: torch.Tensor
     ) -> dict[str, torch.Tensor]:
-        logits = _shrinking(forward, lambda: forward.logits(x))
+        def infer(chunk: int | None) -> torch.Tensor:
+            forward.chunk = chunk
+            return forward.logits(x)
+
+        logits = self._within_memory(infer, len(x))
         labels = batch.labels.to(self.device)
         found = score(logits, labels, benchmark.label_map(logits.shape[1]))
         _refuse_nonfinite(int((found.prediction == -2).sum()), len(batch), unit)
@@ -124,9 +131,12 @@ class Runner:
         labels, ids = batch.labels.to(self.device), batch.ids.to(self.device)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # non-finite logits are refused below, by count
-            found = attacks.sweep(
-                model, x, labels, spec.norm, list(spec.eps), attack=spec.attack, steps=spec.steps,
-                restarts=spec.restarts, seed=unit.seed, ids=ids, precision=self._precision(unit),
+            found = self._within_memory(
+                lambda chunk: attacks.sweep(
+                    model, x, labels, spec.norm, list(spec.eps), attack=spec.attack, steps=spec.steps,
+                    restarts=spec.restarts, seed=unit.seed, ids=ids, precision=self._precision(unit), chunk=chunk,
+                ),
+                len(x),
             )  # fmt: skip
         _refuse_nonfinite(found.nonfinite_logits, len(batch), unit)
         n_radii, n = found.broken.shape
@@ -153,13 +163,13 @@ class Runner:
 
     def _model(self, name: str) -> torch.nn.Module:
         if self._loaded is None or self._loaded[0] != name:
-            self._loaded = None  # free the old one first
+            self._loaded = self._chunk = None  # free the old one first
             self._loaded = (name, self.setup.subjects[name].load().to(self.device))
         return self._loaded[1]
 
     def _batches(self, benchmark: Benchmark, unit: Unit) -> Iterator[Batch]:
         """The unit's samples, the next batch read while this one is worked on."""
-        size = self._batch_size(benchmark)
+        size = self.setup.batch_size or default_batch_size(benchmark.input_size)
         cuts = [(start, min(start + size, unit.stop)) for start in range(unit.start, unit.stop, size)]
         with ThreadPoolExecutor(1) as reader:
             ahead = reader.submit(benchmark.read, unit.source, *cuts[0])
@@ -185,28 +195,26 @@ class Runner:
             for unit in units:
                 yield unit, x[names.index(unit.variant)]
 
-    def _batch_size(self, benchmark: Benchmark) -> int:
-        return self.setup.batch_size or default_batch_size(benchmark.input_size)
-
-
-def _shrinking(forward: Forward, work: Callable[[], torch.Tensor]) -> torch.Tensor:
-    """work(), in smaller chunks where the GPU's memory does not hold one."""
-    while True:
-        try:
-            return work()
-        except torch.OutOfMemoryError:
-            if not forward.chunk or forward.chunk == 1:
-                raise
-            forward.chunk = (forward.chunk + 1) // 2
+    def _within_memory(self, work: Callable[[int | None], T], n: int) -> T:
+        """work(chunk); where the GPU's memory does not hold a chunk, again with half of it, from then on."""
+        while True:
+            chunk = min(n, self._chunk or CHUNK_CUDA) if self.device.type == "cuda" else self._chunk
+            try:
+                return work(chunk)
+            except torch.OutOfMemoryError:
+                tried = chunk or CHUNK_CPU
+                if tried == 1:
+                    raise
+                self._chunk = (tried + 1) // 2
             torch.cuda.empty_cache()
             warnings.warn(
-                f"evaluate: out of GPU memory, going on with batches of {forward.chunk}", stacklevel=2
+                f"evaluate: out of memory, going on with {self._chunk} images at a time", stacklevel=2
             )
 
 
 def default_batch_size(input_size: int) -> int:
-    """Samples a batch: 512 small images, fewer large ones (2**24 values)."""
-    return max(16, min(512, 2**24 // (3 * input_size * input_size)))
+    """Samples a batch: 512 small images, fewer large ones (2**24 values); a power of two."""
+    return 2 ** int(math.log2(max(16, min(512, 2**24 // (3 * input_size * input_size)))))
 
 
 def _joined(rows: list[dict[str, torch.Tensor]]) -> dict[str, np.ndarray]:

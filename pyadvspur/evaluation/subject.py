@@ -20,6 +20,7 @@ class Subject:
     fingerprint: str
     source: Any
     training_info: dict[str, Any] = field(default_factory=dict)
+    input_size: int | None = None
 
     def load(self) -> torch.nn.Module:
         """The module: pixels in [0,1] NCHW -> logits."""
@@ -59,14 +60,13 @@ def _subject(item: Any) -> Subject:
         from pyadvspur import models
 
         model = models.load(item)
-        return Subject(name or item, model.fingerprint, item, _plain(model.training_info))
+        return Subject(name or item, model.fingerprint, item, _plain(model.training_info), model.input_size)
     if not isinstance(item, torch.nn.Module):
         raise bad("evaluate", "models", repr(item)[:80], "names, torch modules or (name, module) pairs")
     fingerprint = getattr(item, "fingerprint", None) or _fingerprint(item)
     info = getattr(item, "training_info", None) or {}
-    return Subject(
-        name or getattr(item, "name", None) or type(item).__name__, fingerprint, item, _plain(info)
-    )
+    title = name or getattr(item, "name", None) or type(item).__name__
+    return Subject(title, fingerprint, item, _plain(info), getattr(item, "input_size", None))
 
 
 def _fingerprint(module: torch.nn.Module) -> str:

@@ -86,3 +86,19 @@ def test_bad_requests_are_named(tmp_path):
     with pytest.raises(AdvSpurError, match="twice"):
         run([toys.Net(0), toys.Net(1)], tmp_path / "x")
     assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.filterwarnings("ignore:evaluate. out of memory")
+def test_short_memory_means_smaller_calls(tmp_path):
+    with pytest.warns(UserWarning, match="going on with 4 images at a time"):
+        done = run({"net": toys.Greedy(0)}, tmp_path / "a", ["l2:0.5(steps=2)"], limit=20)
+    assert done.complete
+    same = run({"net": toys.Net(0)}, tmp_path / "b", ["l2:0.5(steps=2)"], limit=20)
+    assert (done.outcomes()["correct"] == same.outcomes()["correct"]).all()
+
+
+def test_a_model_of_another_input_size_is_refused(tmp_path):
+    net = toys.Net(0)
+    net.input_size = 224
+    with pytest.raises(AdvSpurError, match=r"takes images of 224x224.*'toy' gives 12x12"):
+        run({"net": net}, tmp_path)
