@@ -1,5 +1,6 @@
 #include "advspur/step.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "core/ball.h"
@@ -44,7 +45,7 @@ ADVSPUR_CLONES bool linf_chunk_masked(float* __restrict x, const float* __restri
 }
 
 void step_linf_batch(const Step& s, int threads) {
-  std::memset(s.moved, 0, static_cast<size_t>(s.batch.samples));
+  std::fill(s.moved, s.moved + s.batch.samples, uint8_t{0});
   for_chunks(0, s.batch.samples, s.batch.n, threads, [&s](int64_t sample, int64_t chunk) {
     uint8_t tile[kChunk];
     const uint8_t* mask = mask_of_chunk(s.mask, s.batch.n, sample, chunk, tile);
@@ -128,7 +129,9 @@ void step_l2_sample(const Step& s, int64_t sample, int threads) {
   const PlanL2 plan = plan_l2(total[0], total[1], total[2], s.eps[sample], s.step_size[sample]);
   s.moved[sample] = plan.moves;
   if (!plan.moves) return;
-  for_chunks(sample, sample + 1, n, threads, [&](int64_t, int64_t chunk) {
+  // Backwards: the end of the sample is what the first pass left in the nearest cache.
+  for_chunks(sample, sample + 1, n, threads, [&](int64_t, int64_t turn) {
+    const int64_t chunk = chunks - 1 - turn;
     uint8_t tile[kChunk];
     const uint8_t* mask = mask_of_chunk(s.mask, n, sample, chunk, tile);
     const int64_t at = sample * n + chunk * kChunk, count = chunk_size(n, chunk);
