@@ -60,7 +60,6 @@ ADVSPUR_HD float finite_or_zero(float g) {
 }
 
 // ---- linf
-// ---------------------------------------------------------------------------------------------------
 
 // Rounding x0 +- eps may leave the ball by half a unit in the last place of x0, which for small radii is more
 // than a checker forgives: such a bound moves one place inwards. Both bounds are >= 0, so their bits count
@@ -89,7 +88,6 @@ ADVSPUR_HD float step_linf(float x, float x0, float g, float eps, float step) {
 }
 
 // ---- l2
-// -----------------------------------------------------------------------------------------------------
 
 // Factor that brings a vector of squared length dd into the ball, at most 1.
 ADVSPUR_HD float shrink_l2(double dd, double eps) {
@@ -124,7 +122,6 @@ ADVSPUR_HD float step_l2(float x, float x0, float g, PlanL2 p) {
 }
 
 // ---- l1
-// -----------------------------------------------------------------------------------------------------
 
 // How far an element may go in the direction of its sign.
 ADVSPUR_HD float room_of(float v, float x0) {

@@ -12,7 +12,6 @@ namespace advspur::cpu {
 namespace {
 
 // ---- linf: one pass
-// -----------------------------------------------------------------------------------------
 
 bool any_of(const uint32_t* seen) {
   uint32_t any = 0;
@@ -62,7 +61,6 @@ void step_linf_batch(const Step& s, int threads) {
 }
 
 // ---- l2: one pass for three sums, one to move
-// ---------------------------------------------------------------
 
 struct TermL2 {
   const float *x, *x0, *g;

@@ -10,7 +10,6 @@ namespace advspur::cuda {
 namespace {
 
 // ---- linf: one pass
-// -----------------------------------------------------------------------------------------
 
 template <bool kVector>
 __global__ void __launch_bounds__(kThreads) linf_kernel(Step s) {
@@ -40,7 +39,6 @@ void step_linf_batch(const Step& s, cudaStream_t stream) {
 }
 
 // ---- l2: three sums, then the move, over groups of samples that fit in the cache
-// ------------------------------
 
 // One warp a chunk.
 __global__ void __launch_bounds__(kThreads) l2_sums_kernel(Step s, double* sums) {
