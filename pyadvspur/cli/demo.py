@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-_ATTACKS = ["linf:1/255,2/255,4/255,8/255(steps=20)", "l2:0.25,0.5,1(steps=20)"]
+_ATTACKS = ["linf:1/255,2/255,4/255,8/255(steps=10)", "l2:0.25,0.5,1(steps=10)"]
 _QUICK_ATTACKS = ["linf:2/255,8/255(steps=5)", "l2:0.25,1(steps=5)"]
 
 
