@@ -7,6 +7,8 @@ intervals, `parse` reads names such as "linf:1/255,4/255". docs/attacks.md tells
 from __future__ import annotations
 
 from pyadvspur.attacks.balls import project, project_l1_box
+from pyadvspur.attacks.forward import Forward
+from pyadvspur.attacks.guard import evaluating
 from pyadvspur.attacks.pgd import AttackResult, pgd
 from pyadvspur.attacks.robust_accuracy import robust_accuracy
 from pyadvspur.attacks.spec import AttackSpec, parse
@@ -15,7 +17,9 @@ from pyadvspur.attacks.sweep import SweepResult, sweep
 __all__ = [
     "AttackResult",
     "AttackSpec",
+    "Forward",
     "SweepResult",
+    "evaluating",
     "parse",
     "pgd",
     "project",
