@@ -1,4 +1,5 @@
-// For radii at which a path failed its certificate: an interior point and an active-set polish of its own.
+// For radii at which a path's certificate is weak: its face polished in extended precision, then the faces of
+// tie-free problems near by.
 #pragma once
 
 #include "advspur/theory.h"

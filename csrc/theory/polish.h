@@ -1,5 +1,5 @@
 // The optimum of a face (which weights are zero, or equal in size) from scratch, in extended precision where
-// that is affordable: for ill-conditioned covariances, and to finish what the interior point begins.
+// that is affordable: for ill-conditioned covariances, and for faces found elsewhere.
 #pragma once
 
 #include <vector>
