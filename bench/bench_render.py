@@ -52,7 +52,10 @@ class Eager:
     def __call__(self) -> list[torch.Tensor]:
         x = self._space(0).copy_(self.images.permute(0, 3, 1, 2)).div_(255)
         m = self.masks[:, None].to(torch.float32).div_(255)
-        z = self._space(1).normal_() if self.z is None else self.z
+        z = self.z
+        if z is None:
+            z = self._space(1)
+            (z.permute(0, 2, 3, 1) if self.form is NHWC else z).normal_()  # torch fills dense memory faster
         out = []
         for i, weight in enumerate((m, 1 - m)):
             y = torch.mul(z, weight, out=self._space(2 + i))

@@ -6,6 +6,7 @@ import torch
 
 from pyadvspur.errors import bad
 from pyadvspur.native.core import core, has_cuda
+from pyadvspur.native.memory import empty
 from pyadvspur.native.ops import cuda_stream, register, threads
 from pyadvspur.reference import random as reference
 
@@ -62,6 +63,7 @@ def draw(ids: torch.Tensor, n: int, kind: str, seed: int, stream: int) -> torch.
         raise bad("native.draw", "ids", f"{ids.dtype} {tuple(ids.shape)}", "an int64 tensor of shape (B,)")
     if not 0 <= n < 2**34:
         raise bad("native.draw", "n", n, "an integer in [0, 2**34), the length of one stream")
-    out = torch.empty(len(ids), n, dtype=torch.int32 if kind == "bits" else torch.float32, device=ids.device)
+    dtype = torch.int32 if kind == "bits" else torch.float32
+    out = empty(len(ids), n, dtype=dtype, device=ids.device)
     _draw(out, ids.contiguous(), _KINDS[kind], (seed + 2**63) % 2**64 - 2**63, stream)
     return out
