@@ -92,6 +92,22 @@ inline int potrf(char uplo, int n, double* a, int lda) {
 
 // Solves A X = B in place, A factored by potrf, B (n, columns).
 inline void potrs(char uplo, int n, int columns, const double* a, int lda, double* b, int ldb) {
+  if (uplo == 'L' && n <= 32) {  // shorter than the library's packing
+    for (int c = 0; c < columns; ++c, b += ldb) {
+      for (int j = 0; j < n; ++j) {
+        const double* column = a + static_cast<std::int64_t>(j) * lda;
+        const double x = b[j] /= column[j];
+        for (int i = j + 1; i < n; ++i) b[i] -= column[i] * x;
+      }
+      for (int j = n - 1; j >= 0; --j) {
+        const double* column = a + static_cast<std::int64_t>(j) * lda;
+        double sum = b[j];
+        for (int i = j + 1; i < n; ++i) sum -= column[i] * b[i];
+        b[j] = sum / column[j];
+      }
+    }
+    return;
+  }
   int info = 0;
   table().dpotrs(&uplo, &n, &columns, const_cast<double*>(a), &lda, b, &ldb, &info);
 }
