@@ -7,12 +7,6 @@
 
 #include "core/macros.h"
 
-// Floating-point exceptions are never looked at; a compiler that honours them leaves most loops with a
-// selection in them scalar. Values do not change.
-#if defined(__GNUC__) && !defined(__clang__) && !defined(__CUDACC__)
-#pragma GCC optimize("no-trapping-math")
-#endif
-
 namespace advspur {
 
 ADVSPUR_HD uint32_t to_bits(float x) {
