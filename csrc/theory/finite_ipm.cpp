@@ -273,7 +273,9 @@ InteriorResult interior_point(Attack attack, double eps, int d, bool intercept,
     }
     system.border(m, borders.data(), corner, intercept ? at_b : -1);
 
-    const int passes = system.by_rows() ? 2 : attack == Attack::kL2 && products < 1e-5 * twice_value ? 1 : 0;
+    const int passes = system.by_rows()                                                                ? 2
+                       : products < 1e-5 * twice_value && (smooth == nullptr || attack == Attack::kL2) ? 1
+                                                                                                       : 0;
     const double mean = products / degree;
     double target = 0, db = 0, dn = 0, step = 0;
     // Mehrotra's corrector may cycle; where nothing improves, plain centred steps are taken for a while.
