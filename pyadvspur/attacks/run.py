@@ -12,8 +12,8 @@ from pyadvspur.attacks import losses
 from pyadvspur.attacks.balls import distance, inside
 from pyadvspur.attacks.forward import Forward
 from pyadvspur.attacks.guard import Checked, evaluating
-from pyadvspur.attacks.l1 import SparseLoop
 from pyadvspur.attacks.loop import Batch, Found, Loop
+from pyadvspur.attacks.phases import PhasedLoop
 from pyadvspur.errors import bad
 
 
@@ -26,7 +26,7 @@ def attacking(
     warned of.
     """
     with evaluating(model), Forward(model, chunk) as exact, Forward(model, chunk, precision) as fast:
-        kind = SparseLoop if norm == "l1" else Loop
+        kind = Loop if norm == "linf" else PhasedLoop
         loop = kind(exact if precision == "float32" else fast, norm, loss, steps, seed)
         yield Run(exact, loop, batch, step_size)
     if loop.nonfinite_logits:

@@ -23,13 +23,13 @@ def load(data_dir):
 
 
 # Robust accuracy on the first 100 images after 40 steps of the best of torchattacks 3.5.1 (PGD, APGD-CE) and, for l1,
-# adv_lib 0.2.8 (APGD-CE, with and without its larger radii); mnist l2: PGD.
+# adv_lib 0.2.8 (APGD-CE, with and without its larger radii).
 PEERS = [
     ("cifar_cnn_adv", "linf", (2 / 255, 4 / 255, 8 / 255), (0.44, 0.33, 0.22)),
     ("cifar_cnn_adv", "l2", (0.25, 0.5, 1.0), (0.41, 0.26, 0.10)),
     ("cifar_cnn_adv", "l1", (3.0, 6.0, 12.0), (0.29, 0.13, 0.02)),
     ("mnist_cnn_pgd", "linf", (0.3, 0.35), (0.92, 0.0)),
-    ("mnist_cnn_pgd", "l2", (1.5, 2.5, 3.0), (0.93, 0.80, 0.76)),
+    ("mnist_cnn_pgd", "l2", (1.5, 2.5, 3.0), (0.89, 0.74, 0.57)),
     ("mnist_cnn_pgd", "l1", (8.0, 12.0, 16.0), (0.65, 0.34, 0.12)),
 ]
 
