@@ -6,7 +6,6 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-
     from pyadvspur.report import Table
 
 _WIDE = 200  # where output is no terminal: nothing is folded
