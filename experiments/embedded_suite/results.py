@@ -45,7 +45,10 @@ def write(folder: Path, seed: int, workers: int, target: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
     frame.drop(columns="benchmark").round(4).to_csv(target / f"seed{seed}.csv", index=False)
     (target / f"seed{seed}.md").write_text(
-        _tables(frame, list(entries)) + _trends(frame, entries) + _shapes(run)
+        f"# Embedded suite, training seed {seed}\n"
+        + _tables(frame, list(entries))
+        + _trends(frame, entries)
+        + _shapes(run)
     )
     print((target / f"seed{seed}.md").read_text())
 
