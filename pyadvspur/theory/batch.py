@@ -6,9 +6,8 @@ import numpy as np
 
 from pyadvspur.errors import bad
 from pyadvspur.native import theory as native
-from pyadvspur.theory.covariance import check_array
+from pyadvspur.theory.checks import check_array, check_core, check_eps
 from pyadvspur.theory.norms import check_norm
-from pyadvspur.theory.problem import _check_core, check_eps
 from pyadvspur.theory.solution import Solution
 
 _WHERE = "theory.solve_many"
@@ -55,7 +54,7 @@ def solve_many(
     eps = check_eps(_WHERE, eps)
     if eps.shape[:-1] not in ((), (m,)) or eps.ndim == 0:
         raise bad(_WHERE, "eps", f"shape {eps.shape}", f"shape (k,) or ({m}, k)")
-    core_mask = np.ones(d, dtype=bool) if core is None else _check_core(_WHERE, core, d)
+    core_mask = np.ones(d, dtype=bool) if core is None else check_core(_WHERE, core, d)
     if threads is not None and threads < 1:
         raise bad(_WHERE, "threads", threads, "an integer >= 1, or None")
     eps = np.ascontiguousarray(np.broadcast_to(eps, (m, eps.shape[-1])))

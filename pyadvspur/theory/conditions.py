@@ -12,13 +12,17 @@ No weight is ever compared with zero. Source: docs/theory.md, formula 6.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import linprog
 
+from pyadvspur.theory.checks import check_eps, check_nonnegative
 from pyadvspur.theory.faces import face_of, solve_semidefinite
 from pyadvspur.theory.norms import C, attack_norm, check_norm, dual_norm
-from pyadvspur.theory.problem import LinearProblem, check_eps, check_nonnegative
+
+if TYPE_CHECKING:
+    from pyadvspur.theory.problem import LinearProblem
 
 _EXACT = 1e-10  # the two sides count as equal within this, relative to the terms they are summed from
 

@@ -6,33 +6,9 @@ import numpy as np
 from scipy.linalg.lapack import dpotrf
 
 from pyadvspur.errors import bad
+from pyadvspur.theory.checks import check_array
 
 TOLERANCE = 1e-10
-
-
-def check_array(where: str, argument: str, value: object, shape: tuple[int | None, ...]) -> np.ndarray:
-    """A finite float64 C-ordered copy of `value` with the wanted shape (None: any length >= 1)."""
-    wanted = (
-        "(" + ", ".join("d" if n is None else str(n) for n in shape) + ("," if len(shape) == 1 else "") + ")"
-    )
-    takes = f"finite real numbers of shape {wanted}"
-    try:
-        given = np.asarray(value)
-        if given.dtype.kind == "c":
-            raise TypeError("complex numbers")
-        array = np.array(given, dtype=np.float64, order="C")
-    except (TypeError, ValueError) as error:
-        raise bad(where, argument, f"{type(value).__name__} ({error})", takes) from None
-    fits = array.ndim == len(shape) and all(
-        length >= 1 and wanted_length in (None, length) for length, wanted_length in zip(array.shape, shape)
-    )
-    if not fits:
-        raise bad(where, argument, f"shape {array.shape}", takes)
-    if not np.isfinite(array).all():
-        raise bad(
-            where, argument, f"{int((~np.isfinite(array)).sum())} values that are NaN or infinite", takes
-        )
-    return array
 
 
 def check_covariance(where: str, argument: str, value: object) -> np.ndarray:

@@ -9,10 +9,13 @@ Source: docs/theory.md, formula 5.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pyadvspur.theory.problem import LinearProblem
+if TYPE_CHECKING:
+    from pyadvspur.theory.problem import LinearProblem
+
 
 _EQUAL = 1e-11  # relative difference below which two weights count as tied in size
 

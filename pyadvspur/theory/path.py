@@ -9,8 +9,8 @@ import numpy as np
 
 from pyadvspur.errors import bad
 from pyadvspur.native import theory as native
+from pyadvspur.theory.checks import check_eps
 from pyadvspur.theory.norms import check_norm
-from pyadvspur.theory.problem import check_eps
 from pyadvspur.theory.solution import Solution
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyadvspur.errors import AdvSpurError, bad
-from pyadvspur.theory.covariance import check_array, check_covariance
+from pyadvspur.theory.checks import check_array, check_core, check_eps, check_nonnegative, check_real
+from pyadvspur.theory.covariance import check_covariance
 from pyadvspur.theory.norms import ONE_MINUS_C2, C, check_norm, dual_norm
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class LinearProblem:
         where = "theory.LinearProblem"
         cov = check_covariance(where, "cov", self.cov)
         theta = check_array(where, "theta", self.theta, (len(cov),))
-        core = _check_core(where, self.core, len(cov))
+        core = check_core(where, self.core, len(cov))
         if theta[~core].any():
             wrong = np.flatnonzero(~core & (theta != 0))
             raise bad(
@@ -192,54 +192,3 @@ class LinearProblem:
         error = error / unit
         explained = np.einsum("...i,...i->...", error @ self.cov, error)
         return np.hypot(unit * np.sqrt(np.maximum(explained, 0.0)), self.noise_std)
-
-
-def check_real(where: str, argument: str, value: object) -> float:
-    """A finite float, or AdvSpurError."""
-    given = np.asarray(value)
-    if given.ndim or given.dtype.kind not in "biuf":
-        raise bad(where, argument, repr(value), "a finite number")
-    number = float(given)
-    if not math.isfinite(number):
-        raise bad(where, argument, number, "a finite number")
-    return number
-
-
-def check_nonnegative(where: str, argument: str, value: object) -> float:
-    """A finite float >= 0, or AdvSpurError."""
-    number = check_real(where, argument, value)
-    if number < 0:
-        raise bad(where, argument, number, "a finite number >= 0")
-    return number
-
-
-def check_eps(where: str, eps) -> np.ndarray:
-    """Radii as a float64 array of the given shape, all finite and >= 0."""
-    try:
-        radii = np.asarray(eps)
-    except ValueError:  # a ragged list
-        radii = np.asarray(None)
-    if radii.dtype.kind not in "biuf" and radii.size:
-        raise bad(where, "eps", repr(eps), "a number >= 0 or an array of them")
-    radii = radii.astype(np.float64)
-    if not np.isfinite(radii).all() or (radii < 0).any():
-        raise bad(where, "eps", f"values from {radii.min()} to {radii.max()}", "finite numbers >= 0")
-    return radii
-
-
-def _check_core(where: str, core: object, d: int) -> np.ndarray:
-    takes = f"a bool mask of shape ({d},) or indices in [0, {d})"
-    given = np.asarray(core)
-    if given.ndim == 1 and given.size == 0:
-        return np.zeros(d, dtype=bool)
-    if given.dtype.kind == "b":
-        if given.shape != (d,):
-            raise bad(where, "core", f"a mask of shape {given.shape}", takes)
-        return given.copy()
-    if given.dtype.kind not in "iu" or given.ndim != 1:
-        raise bad(where, "core", f"{given.dtype} of shape {given.shape}", takes)
-    if given.min() < 0 or given.max() >= d:
-        raise bad(where, "core", f"indices from {given.min()} to {given.max()}", takes)
-    mask = np.zeros(d, dtype=bool)
-    mask[given] = True
-    return mask

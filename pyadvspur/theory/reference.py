@@ -10,13 +10,17 @@ Source: docs/theory.md, formulas 2 and 4; Beck & Teboulle 2009 (FISTA).
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from scipy.optimize import brentq
 
 from pyadvspur.errors import AdvSpurError
 from pyadvspur.theory.faces import face_of
 from pyadvspur.theory.norms import C, attack_norm, dual_norm
-from pyadvspur.theory.problem import LinearProblem
+
+if TYPE_CHECKING:
+    from pyadvspur.theory.problem import LinearProblem
 
 
 def radius_of(multiplier: float, s: float, n: float) -> float:

@@ -11,11 +11,15 @@ and G > 0 exactly when the model uses spurious features. Source: docs/theory.md,
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pyadvspur.theory.checks import check_array, check_nonnegative
 from pyadvspur.theory.norms import ONE_MINUS_C2, C, check_norm, dual_norm
-from pyadvspur.theory.problem import LinearProblem, check_array, check_nonnegative
+
+if TYPE_CHECKING:
+    from pyadvspur.theory.problem import LinearProblem
 
 
 @dataclass(frozen=True)

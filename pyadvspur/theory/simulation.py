@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from pyadvspur.errors import bad
 from pyadvspur.streams import SIMULATE, stream
-from pyadvspur.theory.problem import LinearProblem
+
+if TYPE_CHECKING:
+    from pyadvspur.theory.problem import LinearProblem
 
 
 def simulate(problem: LinearProblem, n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

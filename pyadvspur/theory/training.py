@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pyadvspur.errors import bad
+from pyadvspur.theory.checks import check_array, check_nonnegative
 from pyadvspur.theory.norms import check_norm
-from pyadvspur.theory.problem import check_array, check_nonnegative
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pyadvspur.theory.checks import check_array, check_nonnegative
 from pyadvspur.theory.norms import C, check_norm, dual_norm
-from pyadvspur.theory.problem import LinearProblem, check_array, check_nonnegative
 from pyadvspur.theory.shift import core_only_risks, shift_gain
+
+if TYPE_CHECKING:
+    from pyadvspur.theory.problem import LinearProblem
 
 
 @dataclass(frozen=True)
