@@ -3,18 +3,19 @@
 //   P]^-1 cov[P, R].
 // One pivot in or out is a symmetric rank-one change. Above a small size the changes wait and are applied
 // together, as one matrix product, so a step of a path costs O(d) times the few that wait instead of O(d^2)
-// memory traffic.
+// memory traffic. A path that ends before that never copies the covariance.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 namespace advspur::theory {
 
 class Tableau {
  public:
-  // Starts again from a covariance (d, d), row-major with leading dimension d; copies it. few: far fewer than
-  // d pivots are expected, so more changes may wait.
+  // Starts again from a covariance (d, d), symmetric to the last bit, which must stay alive. few: far fewer
+  // than d pivots are expected, so more changes may wait.
   void reset(int64_t d, const double* cov, bool few);
 
   void column(int64_t j, double* out);  // out (d)
@@ -37,9 +38,14 @@ class Tableau {
 
   int64_t d_ = 0, waiting_ = 0, capacity_ = 0;
   bool settled_ = false;
-  std::vector<double> table_;           // (d, d); the lower triangle alone counts if capacity_ > 0
-  std::vector<double> rows_, inverse_;  // waiting changes: - rows_[k]' inverse_[k] rows_[k]
-  std::vector<double> weights_;
+  int64_t rows_size_ = 0;
+  const double* base_ = nullptr;  // the covariance, until changes were applied to its copy, table_
+  std::vector<double> table_;     // (d, d); the lower triangle alone counts if capacity_ > 0
+  // Waiting change k: - rows_[k]' inverse_[k] rows_[k], then row and column feature_[k] are written anew, as
+  // written_[k] rows_[k] and -inverse_[k] on the diagonal. last_: a feature's latest waiting change, or -1.
+  std::unique_ptr<double[]> rows_;
+  std::vector<double> inverse_, written_, weights_;
+  std::vector<int64_t> feature_, last_;
 };
 
 }  // namespace advspur::theory
