@@ -70,10 +70,10 @@ double dual_norm(Attack attack, int64_t d, const double* theta) {
 }
 
 Verdict certify(Attack attack, const Gaussian& problem, double eps, const double* theta, const double* error,
-                const double* pull) {
+                const double* pull, const double* known) {
   Verdict out{};
   out.norm = dual_norm(attack, problem.d, theta);
-  const double explained = std::max(0.0, dense::dot(problem.d, error, pull));
+  const double explained = known ? *known : std::max(0.0, dense::dot(problem.d, error, pull));
   out.spread2 = problem.noise_variance + explained;
   const double s = std::sqrt(out.spread2), n = out.norm, sigma = std::sqrt(problem.noise_variance);
   out.risk = risk(eps, s, n);

@@ -15,8 +15,9 @@ struct Verdict {
 };
 
 // error = theta - theta*, pull = cov error, all (d). The gap is an upper bound on risk - min risk at eps > 0.
+// explained: error' pull where it is known better than from its rounded parts.
 Verdict certify(Attack attack, const Gaussian& problem, double eps, const double* theta, const double* error,
-                const double* pull);
+                const double* pull, const double* explained = nullptr);
 
 // The same on the noise-free plateau, where s = 0. gradient = cov v of the last piece: an element of the dual
 // norm's subdifferential up to rounding, with v' cov v <= (c / eps)^2.

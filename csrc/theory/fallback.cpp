@@ -27,15 +27,16 @@ double rounding_gap(Attack attack, const Gaussian& p, const double* error, const
 }  // namespace
 
 void fall_back(Attack attack, const Gaussian& p, double eps, double* theta, double* error, double* pull,
-               Verdict& verdict) {
+               double mu, Verdict& verdict) {
   const auto good = [&] {
     return verdict.gap <= std::max(1e-10 * verdict.risk, 4 * rounding_gap(attack, p, error, verdict));
   };
   if (p.d > kExtended && good()) return;
   Candidate next;
   const auto improve = [&](const double* guess) {
-    if (!polish(attack, p, eps, guess, next)) return;
-    const Verdict better = certify(attack, p, eps, next.theta.data(), next.error.data(), next.pull.data());
+    if (!polish(attack, p, eps, guess, mu, next)) return;
+    const Verdict better =
+        certify(attack, p, eps, next.theta.data(), next.error.data(), next.pull.data(), &next.explained);
     if (!(better.gap < verdict.gap)) return;
     verdict = better;
     std::copy(next.theta.begin(), next.theta.end(), theta);

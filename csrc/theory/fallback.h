@@ -9,8 +9,8 @@
 namespace advspur::theory {
 
 // Improves theta (d), error and pull (see certify) and the verdict in place; leaves them alone where it
-// cannot.
+// cannot. mu: for kL2, lambda / N if known.
 void fall_back(Attack attack, const Gaussian& problem, double eps, double* theta, double* error, double* pull,
-               Verdict& verdict);
+               double mu, Verdict& verdict);
 
 }  // namespace advspur::theory

@@ -51,7 +51,11 @@ void LassoPath::advance() {
   leaving_.clear();
   double scale = 0;
   for (const int32_t i : members_) {
-    scale = std::max(scale, p_.deviation[i] * (std::abs(fixed_[i]) + lambda_ * std::abs(moving_[i])));
+    scale = std::max(
+        scale, p_.deviation[i] * ((careful_ ? 0.0 : std::abs(fixed_[i])) + lambda_ * std::abs(moving_[i])));
+  }
+  if (careful_) {
+    for (int64_t j = 0; j < p_.d; ++j) scale += outside_[j] * p_.deviation[j] * std::abs(p_.theta[j]);
   }
   for (const int32_t i : members_) {
     const double weight = std::abs(fixed_[i] - lambda_ * moving_[i]);
@@ -76,9 +80,12 @@ void LassoPath::advance() {
     refresh_moving();
   }
 
+  if (careful_) refit();
+
   // does this face fit all there is to fit? Then u and r are known without their rounding errors
   const scan::Fit fit = scan::lasso_fit(p_.d, outside_.data(), p_.theta, fixed_.data(), p_.deviation);
-  const bool fits = !(fit.unexplained > noise(fit.outside, fit.total));
+  const bool fits =
+      !(fit.unexplained > (careful_ ? 1e-13 * fit.outside * fit.outside : noise(fit.outside, fit.total)));
 
   Face face;
   face.kappa = p_.noise_variance + (fits ? 0.0 : fit.unexplained);
@@ -89,7 +96,7 @@ void LassoPath::advance() {
     const double v = moving_[i];
     double u = fixed_[i];
     if (fits && fit.outside == 0) u = p_.theta[i];
-    if (fits && p_.deviation[i] * std::abs(u) <= 1e-13 * fit.largest) u = 0;
+    if (fits && fit.outside > 0 && p_.deviation[i] * std::abs(u) <= 1e-13 * fit.largest) u = 0;
     face.nu += sign_[i] * u;
     face.tau += sign_[i] * v;
     pool_index_.push_back(i), pool_u_.push_back(u), pool_v_.push_back(v);

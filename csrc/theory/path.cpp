@@ -226,7 +226,8 @@ void Path::State::answer_block(int64_t count, const int64_t* index, const double
     Verdict verdict = kind[i] == kPlateau ? certify_plateau(attack, n, e, row, gradient.data())
                                           : certify(attack, p, e, row, lean, back);
     if (kind[i] != kPlateau && !(verdict.gap <= kTolerated * verdict.risk))
-      fall_back(attack, p, e, row, lean, back, verdict);
+      fall_back(attack, p, e, row, lean, back, attack == Attack::kL2 && ridge_ready ? ridge.mu(i) : 0.0,
+                verdict);
     if (out.unique != nullptr || out.risk != nullptr) {
       const bool on_plateau = kind[i] == kPlateau;
       bool unique = true;

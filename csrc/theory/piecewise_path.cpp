@@ -28,6 +28,7 @@ void PiecewisePath::reset(const Gaussian& problem) {
   sign_.assign(d, 0.0), fixed_.assign(p_.b, p_.b + p_.d), moving_.assign(d, 0.0), previous_.assign(d, 0.0);
   in_.assign(d, 0), blocked_.assign(d, 0), outside_.assign(d, 1.0);
   finished_ = false;
+  careful_ = p_.noise_variance == 0 && tableau_.direct();
   event_ = -1;
   start();
 }
@@ -89,6 +90,12 @@ void PiecewisePath::refresh(const double* y, std::vector<double>& carried) {
   for (int64_t j = 0; j < p_.d; ++j) inside[j] = in_[j] ? rho[j] : 0.0;
   tableau_.multiply(inside.data(), change.data());
   for (int64_t j = 0; j < p_.d; ++j) carried[j] = (in_[j] ? carried[j] : rho[j]) - change[j];
+}
+
+void PiecewisePath::refit() {
+  for (int64_t j = 0; j < p_.d; ++j) column_[j] = outside_[j] * p_.theta[j];
+  tableau_.multiply(column_.data(), fixed_.data());
+  for (const int32_t i : members_) fixed_[i] += p_.theta[i];
 }
 
 int64_t PiecewisePath::next_to_move() const {

@@ -63,6 +63,7 @@ class PiecewisePath {
   // Corrects fixed_ or moving_, carried over many pivots, to its definition for the right-hand side y (d).
   void refresh(const double* y, std::vector<double>& carried);
 
+  void refit();  // fixed_ from the tableau and theta*: no cancellation between features of different scales
   void carry_pivot(int64_t j, bool in);  // pivots j on column_, right-hand sides and all
   void add_piece(double lambda_low, const Face& face, bool fits, int64_t first);
 
@@ -73,6 +74,7 @@ class PiecewisePath {
   Gaussian p_;
   Tableau tableau_;
   double lambda_ = 0;
+  bool careful_ = false;  // without noise small features matter: refit() at every step
   bool finished_ = false;
   int64_t event_ = -1;  // the feature whose event ended the last piece
   std::vector<Piece> pieces_;

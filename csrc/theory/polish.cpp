@@ -5,6 +5,7 @@
 
 #include "theory/dense.h"
 #include "theory/scalar_solve.h"
+#include "theory/twofold.h"
 
 namespace advspur::theory {
 namespace {
@@ -53,7 +54,7 @@ struct Solver {
         std::fill(row, row + i, Real(0));
         row[i] = 1;
       } else {
-        row[i] = std::sqrt(pivot);
+        row[i] = root(pivot);
       }
     }
   }
@@ -79,8 +80,12 @@ struct Solver {
   void finish(const std::vector<Real>& error, const std::vector<double>& theta, Candidate& out) const {
     const std::vector<Real> pull = times_cov(error);
     out.theta = theta;
-    out.error.assign(error.begin(), error.end());
-    out.pull.assign(pull.begin(), pull.end());
+    out.pull.resize(pull.size());
+    out.explained = std::max(0.0, static_cast<double>(dot(error, pull)));
+    out.error.resize(error.size());
+    for (int64_t j = 0; j < d; ++j) {
+      out.pull[j] = static_cast<double>(pull[j]), out.error[j] = static_cast<double>(error[j]);
+    }
   }
 
   bool face(Attack attack, double eps, const double* guess, Candidate& out) {
@@ -113,7 +118,7 @@ struct Solver {
       if (!spread) slope[a] = guess[alone[a]] > 0 ? 1 : -1;
       y[a] = p.theta[alone[a - first]];
     }
-    factorise(n, sizeof(Real) > 8 ? Real(1e-17) : Real(1e-13));
+    factorise(n, sizeof(Real) > 8 ? Real(1e-16) : Real(1e-13));
     const auto expand = [&](const std::vector<Real>& x) {
       std::vector<Real> t(static_cast<size_t>(d), Real(0));
       for (int64_t j = 0; spread && j < d; ++j) t[j] = bound[j] * x[0];
@@ -165,14 +170,14 @@ struct Solver {
   }
 
   // (cov + mu) error = -mu theta*, with mu by Newton's method on log E(mu).
-  bool ridge(double eps, const double* guess, Candidate& out) {
+  bool ridge(double eps, const double* guess, double mu, Candidate& out) {
     double n2 = 0, along = 0;
     for (int64_t j = 0; j < d; ++j) n2 += guess[j] * guess[j];
     std::vector<Real> error(static_cast<size_t>(d));
     for (int64_t j = 0; j < d; ++j) error[j] = Real(guess[j]) - p.theta[j];
     const std::vector<Real> start = times_cov(error);
     for (int64_t j = 0; j < d; ++j) along -= static_cast<double>(start[j]) * guess[j];
-    double mu = n2 > 0 ? along / n2 : 0;
+    if (!(mu > 0)) mu = n2 > 0 ? along / n2 : 0;
     const std::vector<Real> b = times_cov(std::vector<Real>(p.theta, p.theta + d));
     std::vector<double> theta(static_cast<size_t>(d));
     for (int step = 0; step < 20 && mu > 0 && std::isfinite(mu); ++step) {
@@ -187,7 +192,7 @@ struct Solver {
       solve(d, f);
       const Real norm2 = dot(t, t), bend = dot(t, f),
                  spread2 = p.noise_variance + dot(error, times_cov(error));
-      const Real n = std::sqrt(norm2), s = std::sqrt(spread2), dn = -bend / n, ds = mu * bend / s;
+      const Real n = root(norm2), s = root(spread2), dn = -bend / n, ds = mu * bend / s;
       const double at = radius(static_cast<double>(mu * n), static_cast<double>(s), static_cast<double>(n));
       const double f_mu =
           static_cast<double>((ds * n + s * dn) * at * at + kC * (4 * mu * bend - norm2) * at -
@@ -206,16 +211,18 @@ struct Solver {
 };
 
 template <class Real>
-bool run(Attack attack, const Gaussian& problem, double eps, const double* theta, Candidate& out) {
+bool run(Attack attack, const Gaussian& problem, double eps, const double* theta, double mu, Candidate& out) {
   Solver<Real> solver(problem);
-  return attack == Attack::kL2 ? solver.ridge(eps, theta, out) : solver.face(attack, eps, theta, out);
+  return attack == Attack::kL2 ? solver.ridge(eps, theta, mu, out) : solver.face(attack, eps, theta, out);
 }
 
 }  // namespace
 
-bool polish(Attack attack, const Gaussian& problem, double eps, const double* theta, Candidate& out) {
-  return problem.d <= kExtended ? run<long double>(attack, problem, eps, theta, out)
-                                : run<double>(attack, problem, eps, theta, out);
+bool polish(Attack attack, const Gaussian& problem, double eps, const double* theta, double mu,
+            Candidate& out) {
+  if (problem.d <= kTwofold) return run<Twofold>(attack, problem, eps, theta, mu, out);
+  return problem.d <= kExtended ? run<long double>(attack, problem, eps, theta, mu, out)
+                                : run<double>(attack, problem, eps, theta, mu, out);
 }
 
 }  // namespace advspur::theory

@@ -9,14 +9,17 @@
 
 namespace advspur::theory {
 
+inline constexpr int64_t kTwofold = 64;    // features up to which 32 digits are used
 inline constexpr int64_t kExtended = 200;  // features up to which long double is used
 
 struct Candidate {
   std::vector<double> theta, error, pull;  // error = theta - theta*, pull = cov error
+  double explained = 0;                    // error' pull
 };
 
 // The face of `theta` (zeros for kLinf, largest weights for kL1; everything for kL2). False where it cannot
-// be solved.
-bool polish(Attack attack, const Gaussian& problem, double eps, const double* theta, Candidate& out);
+// be solved. mu: for kL2, lambda / N to start from; 0 if not known.
+bool polish(Attack attack, const Gaussian& problem, double eps, const double* theta, double mu,
+            Candidate& out);
 
 }  // namespace advspur::theory

@@ -39,7 +39,8 @@ ADVSPUR_CLONES Sums sums(int64_t n, const double* value, const double* weight2, 
 void RidgeScalar::reset(const Measure& measure, double noise_variance, double critical, double plateau) {
   measure_ = &measure;
   noise_variance_ = noise_variance, critical_ = critical, plateau_ = plateau;
-  start_ = std::log(*std::max_element(measure.value.begin(), measure.value.end()));
+  const auto [least, most] = std::minmax_element(measure.value.begin(), measure.value.end());
+  start_ = std::log(*most), least_ = std::log(*least) - 40;
 }
 
 RidgeScalar::State RidgeScalar::evaluate(double mu) const {
@@ -57,7 +58,9 @@ RidgeScalar::State RidgeScalar::evaluate(double mu) const {
 double RidgeScalar::solve(double eps, double& log_mu) const {
   // h(x) = log (E - plateau) / (critical - E), x = log mu, is nearly linear: Newton, kept inside a bracket
   const double target = std::log((eps - plateau_) / (critical_ - eps));
-  double low = -HUGE_VAL, high = HUGE_VAL, x = log_mu;
+  // beyond these ends E is the critical radius, or the plateau, to the last digit
+  const double first = noise_variance_ > 0 ? -HUGE_VAL : least_, last = start_ + 40;
+  double low = -HUGE_VAL, high = HUGE_VAL, x = std::clamp(log_mu, first, last);
   for (int step = 0; step < 200; ++step) {
     const State at = evaluate(std::exp(x));
     const double over = at.eps - plateau_, under = critical_ - at.eps;
@@ -75,6 +78,8 @@ double RidgeScalar::solve(double eps, double& log_mu) const {
       next = std::isinf(low) ? x - 4 : (std::isinf(high) ? x + 4 : 0.5 * (low + high));
       if (next == x) break;
     }
+    next = std::clamp(next, first, last);
+    if (next == x) break;
     x = next;
   }
   log_mu = x;
@@ -105,11 +110,10 @@ void RidgePath::reset(const Gaussian& problem, double critical) {
 }
 
 void RidgePath::weights(int64_t count, const double* eps, double* theta, double* error) {
-  thread_local std::vector<double> mu;
-  mu.resize(static_cast<size_t>(count));
+  mu_.resize(static_cast<size_t>(count));
   double log_mu = scalar_.start();
-  for (int64_t i = 0; i < count; ++i) mu[i] = scalar_.solve(eps[i], log_mu);
-  basis_->weights(count, mu.data(), theta, error);
+  for (int64_t i = 0; i < count; ++i) mu_[i] = scalar_.solve(eps[i], log_mu);
+  basis_->weights(count, mu_.data(), theta, error);
 }
 
 void RidgePath::interpolator(double* theta, double* gradient) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "theory/problem.h"
 #include "theory/ridge_basis.h"
@@ -25,7 +26,7 @@ class RidgeScalar {
   State evaluate(double mu) const;
 
   const Measure* measure_ = nullptr;
-  double noise_variance_ = 0, critical_ = 0, plateau_ = 0, start_ = 0;
+  double noise_variance_ = 0, critical_ = 0, plateau_ = 0, start_ = 0, least_ = 0;
 };
 
 class RidgePath {
@@ -37,6 +38,8 @@ class RidgePath {
   // critical).
   void weights(int64_t count, const double* eps, double* theta, double* error);
 
+  double mu(int64_t i) const { return mu_[i]; }  // lambda / N of the i-th of the last weights
+
   // The interpolator of least norm, and the subgradient of the norm along which the plateau is left.
   void interpolator(double* theta, double* gradient);
 
@@ -47,6 +50,7 @@ class RidgePath {
   TridiagonalBasis tridiagonal_;
   RidgeBasis* basis_ = nullptr;
   RidgeScalar scalar_;
+  std::vector<double> mu_;
 };
 
 }  // namespace advspur::theory

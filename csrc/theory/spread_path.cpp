@@ -80,6 +80,12 @@ void SpreadPath::advance() {
     refresh_moving();
   }
 
+  if (careful_) {
+    refit();
+    for (int64_t j = 0; j < d; ++j) column_[j] = outside_[j] * sign_[j];
+    tableau_.multiply(column_.data(), moving_.data());
+  }
+
   double next = HUGE_VAL;
   event_ = -1;
   for (int64_t j = 0; j < d; ++j) column_[j] = outside_[j] * sign_[j];
@@ -99,6 +105,16 @@ void SpreadPath::advance() {
   Face face;
   face.nu = l1 > 0 ? l0 / l1 : norm_;
   face.tau = l1 > 0 ? 1 / l1 : 0;
+  // all at the bound of one true size: they fit exactly
+  bool tied = careful_;
+  double size = -1;
+  for (int64_t j = 0; j < d && tied; ++j) {
+    if (in_[j]) continue;
+    const double w = sign_[j] * p_.theta[j];
+    if (size < 0) size = w;
+    tied = w > 0 && std::abs(w - size) <= 1e-14 * size;
+  }
+  if (tied && size > 0) face.nu = size;
   double unexplained = 0, outside = 0, total = 0;
   for (int64_t j = 0; j < d; ++j) {
     pool_sign_.push_back(in_[j] ? 0 : static_cast<signed char>(sign_[j]));
@@ -110,9 +126,24 @@ void SpreadPath::advance() {
       total += p_.deviation[j] * face.nu;
     }
   }
+  double floor = noise(outside, total);
+  if (careful_ && tied) {
+    unexplained = 0;
+  } else if (careful_) {
+    // the same from what theta* - N z leaves at the bound: nothing large cancels
+    double left = 0;
+    for (int64_t j = 0; j < d; ++j) {
+      column_[j] = outside_[j] * (p_.theta[j] - face.nu * sign_[j]);
+      left += p_.deviation[j] * std::abs(column_[j]);
+    }
+    tableau_.multiply(column_.data(), times_.data());
+    unexplained = 0;
+    for (int64_t j = 0; j < d; ++j) unexplained += column_[j] * times_[j];
+    floor = std::max(1e-13 * left * left, 1e-30 * outside * outside);
+  }
   // where a face fits all there is to fit, nothing can happen before its end: multipliers are 0 there, and
   // linear
-  const bool fits = !(unexplained > noise(outside, total));
+  const bool fits = !(unexplained > floor);
   bool ends = fits;
   for (const int32_t i : members_)
     ends = ends && std::abs(fixed_[i] - face.nu * moving_[i]) <= face.nu * (1 + 1e-9);

@@ -26,7 +26,9 @@ class Tableau {
   // True once after changes were applied together: a moment to correct what was carried along (see multiply).
   bool settled();
 
-  // out = T x, right after settled(); x, out (d).
+  bool direct() const { return capacity_ == 0; }  // no changes ever wait
+
+  // out = T x, right after settled() or if direct(); x, out (d).
   void multiply(const double* x, double* out) const;
 
   // A right-hand side y as (cov[P, P]^-1 y[P]; y[R] - cov[R, P] cov[P, P]^-1 y[P]), carried over the same

@@ -291,6 +291,17 @@ def test_onset_by_hand():
     )
 
 
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("seed", range(8))
+def test_the_last_radius_below_the_critical_one_does_not_disturb_the_others(norm, seed):
+    path = random_problem(np.random.default_rng(seed), noise_std=2.0).path(norm)
+    edge = np.nextafter(path.critical_eps, 0)
+    together = path.at([edge, 0.3 * path.critical_eps])
+    assert together.risk[0] == pytest.approx(path.problem.label_variance, rel=1e-14)
+    assert together.risk[1] == pytest.approx(path.at(0.3 * path.critical_eps).risk, rel=1e-14)
+    assert together.gap[1] <= 1e-12 * together.risk[1]
+
+
 @pytest.mark.parametrize("eps", [-1.0, np.nan, np.inf, "x", None, [0.1, -0.1], [[0.1, 0.2]], [[[0.1]]]])
 def test_bad_radii(eps):
     path = LinearProblem([[1.0]], [1.0], 0.5, [0]).path("l2")
