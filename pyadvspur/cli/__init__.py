@@ -8,13 +8,26 @@ import sys
 
 def main() -> None:
     """Entry point of the `advspur` script. An AdvSpurError is one line on stderr and exit code 2."""
+    from pyadvspur.cli.commands import COMMANDS, overview
+    from pyadvspur.errors import AdvSpurError, unknown
+
+    name = sys.argv[1] if len(sys.argv) > 1 else "--help"
+    if name in ("--help", "-h"):
+        print(overview())
+        return
+    if name == "--version":
+        from pyadvspur import __version__
+
+        print(__version__)
+        return
     # before OpenMP starts: threads that wait must not spin, or several processes starve each other
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    from pyadvspur.cli.app import app
-    from pyadvspur.errors import AdvSpurError
-
     try:
-        app()
+        if name not in COMMANDS:
+            raise unknown("command line", "command", name, COMMANDS, "`advspur --help` lists them.")
+        from pyadvspur.cli.app import build
+
+        build(name)(prog_name="advspur")
     except AdvSpurError as error:
         print(f"advspur: {error}", file=sys.stderr)
         sys.exit(2)

@@ -81,6 +81,7 @@ def test_errors_are_one_line(capsys):
     for arguments, text in [
         (["evaluate", "-m", "my_nets:smal", "-b", "imagenet9=nowhere", "-o", "x"], "nowhere"),
         (["evaluate", "-m", "my_nets:small", "-b", "imagenet", "-o", "x"], "Did you mean 'imagenet9'"),
+        (["evalute"], "Did you mean 'evaluate'"),
         (["report", "nowhere"], "run.json"),
         (["experiment", "embeded-suite"], "Did you mean 'embedded-suite'"),
         (["datasets", "verify", "imagenet9", "nowhere"], "datasets sample"),
@@ -111,6 +112,14 @@ def test_ctrl_c_says_how_to_go_on(capsys, monkeypatch):
     assert "18 of 72 outcomes are safe in runs/c" in shown
     assert "Run the same command again" in shown
     assert advspur(*run) == 0
+
+
+def test_every_command_has_help(capsys):
+    from pyadvspur.cli.commands import COMMANDS
+
+    for name in COMMANDS:
+        assert advspur(name, "--help") == 0
+        assert f"Usage: advspur {name}" in capsys.readouterr().out
 
 
 def test_info_and_lists(capsys):

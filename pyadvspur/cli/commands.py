@@ -1,0 +1,36 @@
+"""The commands by name: where each is, and its line in `advspur --help`. Imports nothing, so that help is instant."""
+
+from __future__ import annotations
+
+#: name -> (module:function, or module:app for a group; what it does)
+COMMANDS = {
+    "demo": ("demo:demo", "Evaluate the 22 embedded networks, clean and attacked; no download."),
+    "evaluate": (
+        "evaluate:evaluate",
+        "Evaluate models on benchmarks, clean and attacked; goes on after Ctrl-C.",
+    ),
+    "report": ("report:report", "Write one self-contained page of a run: figures, tables, sample images."),
+    "theory": ("theory:theory", "Solve the Gaussian linear model of adversarial training exactly."),
+    "experiment": ("experiment:experiment", "Run one of the experiments, or list them."),
+    "models": ("models:app", "List the models that can be named."),
+    "datasets": ("datasets:app", "Verify data on disk, or make a small sample in the true layout."),
+    "info": ("info:info", "Show versions, devices, instruction sets and the kernels built in."),
+}
+
+
+def overview() -> str:
+    """The text of `advspur --help`."""
+    lines = [f"  {name:<12}{what}" for name, (_, what) in COMMANDS.items()]
+    return "\n".join(
+        [
+            "Usage: advspur COMMAND [OPTIONS]",
+            "",
+            "  Measure the price of adversarial robustness.",
+            "",
+            "Commands:",
+            *lines,
+            "",
+            "  advspur COMMAND --help   what a command takes",
+            "  advspur --version        the version",
+        ]
+    )
