@@ -2,6 +2,7 @@
 // r = b - cov u and moving_ holds -a = -cov v, so the correlations there are r + lambda a. lambda falls.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "theory/piecewise_path.h"
 #include "theory/scan.h"
@@ -69,8 +70,9 @@ void LassoPath::advance() {
   }
   ties_.clear();
   scan::correlations(p_.d, outside_.data(), fixed_.data(), moving_.data(), lambda_, column_.data());
-  for (int64_t j = 0; j < p_.d; ++j) {
-    if (j == event_ ? in_[j] : column_[j] < lambda_ * (1 - kTied)) continue;
+  if (event_ >= 0) column_[event_] = in_[event_] ? -1.0 : lambda_;
+  const double tied = lambda_ * (1 - kTied);
+  for (int64_t j = -1; (j = scan::first_at_least(p_.d, column_.data(), j + 1, tied)) < p_.d;) {
     ties_.push_back(j);
     sign_[j] = fixed_[j] < lambda_ * moving_[j] ? -1.0 : 1.0;
   }
@@ -104,7 +106,9 @@ void LassoPath::advance() {
   }
   if (!fits) {
     scan::join_times(p_.d, outside_.data(), fixed_.data(), moving_.data(), column_.data());
-    for (int64_t j = 0; j < p_.d; ++j) {
+    const double least = std::numeric_limits<double>::min();
+    for (int64_t j = -1;
+         (j = scan::first_at_least(p_.d, column_.data(), j + 1, std::max(next, least))) < p_.d;) {
       if (column_[j] > next && !blocked_[j]) next = std::min(column_[j], lambda_), event_ = j;
     }
   }

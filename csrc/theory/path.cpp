@@ -2,6 +2,8 @@
 // reported.
 #include <algorithm>
 #include <cmath>
+#include <memory>
+#include <mutex>
 #include <numeric>
 
 #include "advspur/theory.h"
@@ -35,8 +37,8 @@ struct Path::State {
   PiecewisePath* pieces = nullptr;
   bool ridge_ready = false;
   int singular = -1, rest_singular = -1;  // not known yet
-  std::vector<int64_t> order;
-  std::vector<double> weights, error, pull, plateau, gradient, direction, gathered, packed;
+  std::vector<int64_t> order, used;
+  std::vector<double> weights, error, pull, plateau, gradient, direction, gathered, packed, seen;
   std::vector<double> spurious;  // 1 where the feature is spurious
 
   const Gaussian& problem() const { return reduced.problem(); }
@@ -96,14 +98,11 @@ void Path::State::pulls(int64_t count) {
     dense::add_product(count, n, n, 1.0, error.data(), 1, n, p.cov, n, pull.data(), n);
     return;
   }
-  std::vector<int64_t> used;
+  seen.assign(static_cast<size_t>(n), 0.0);
+  for (int64_t i = 0; i < count; ++i) scan::add_magnitudes(n, error.data() + i * n, seen.data());
+  used.clear();
   for (int64_t j = 0; j < n; ++j) {
-    for (int64_t i = 0; i < count; ++i) {
-      if (error[i * n + j] != 0) {
-        used.push_back(j);
-        break;
-      }
-    }
+    if (seen[j] != 0) used.push_back(j);
   }
   const auto k = static_cast<int64_t>(used.size());
   if (k > 3 * n / 4) {
@@ -248,8 +247,32 @@ void Path::State::answer_block(int64_t count, const int64_t* index, const double
   }
 }
 
-Path::Path() : state_(new State) {}
-Path::~Path() = default;
+namespace {
+// The buffers of the last path that ended are kept for the next one: fresh pages cost more than a small path.
+constexpr int64_t kKept = 1024;  // features
+struct Kept {
+  std::mutex mutex;
+  std::unique_ptr<Path::State> state;
+};
+Kept& kept() {
+  static Kept* one = new Kept;  // never destroyed: paths may end after it would be
+  return *one;
+}
+}  // namespace
+
+Path::Path() {
+  {
+    const std::lock_guard<std::mutex> guard(kept().mutex);
+    state_ = std::move(kept().state);
+  }
+  if (!state_) state_.reset(new State);
+}
+
+Path::~Path() {
+  if (state_->d > kKept) return;
+  const std::lock_guard<std::mutex> guard(kept().mutex);
+  std::swap(kept().state, state_);
+}
 
 void Path::reset(int64_t d, const double* cov, const double* theta, double noise_std, const uint8_t* core,
                  Attack attack) {

@@ -116,6 +116,21 @@ ADVSPUR_CLONES void correlations(int64_t n, const double* outside, const double*
   });
 }
 
+ADVSPUR_CLONES int64_t first_at_least(int64_t n, const double* x, int64_t from, double bound) {
+  int64_t i = from;
+  for (; i + 4 * kWide <= n; i += 4 * kWide) {
+    const Wide a = larger(load(x + i), load(x + i + kWide)),
+               b = larger(load(x + i + 2 * kWide), load(x + i + 3 * kWide));
+    if (largest_lane(larger(a, b)) >= bound) break;
+  }
+  while (i < n && !(x[i] >= bound)) ++i;
+  return i;
+}
+
+ADVSPUR_CLONES void add_magnitudes(int64_t n, const double* x, double* seen) {
+  for (int64_t i = 0; i < n; ++i) seen[i] += magnitude(x[i]);
+}
+
 ADVSPUR_CLONES Fit lasso_fit(int64_t n, const double* outside, const double* theta, const double* fixed,
                              const double* deviation) {
   Total unexplained, out, all, most;

@@ -29,6 +29,12 @@ double edge_excess(int64_t n, const double* theta, const double* pull, double to
 void correlations(int64_t n, const double* outside, const double* fixed, const double* moving, double lambda,
                   double* out);
 
+// The first i >= from with x[i] >= bound, n if there is none: a search that mostly finds nothing.
+int64_t first_at_least(int64_t n, const double* x, int64_t from, double bound);
+
+// seen[i] += |x[i]|.
+void add_magnitudes(int64_t n, const double* x, double* seen);
+
 // Weighted sums of the lasso path: over outside features theta* fixed and |theta*| deviation, over members
 // |fixed| deviation and its largest.
 struct Fit {

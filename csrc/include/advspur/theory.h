@@ -27,6 +27,8 @@ struct Answers {
 // All solutions of one problem. Work is done when asked for and kept. Not for several threads at once.
 class Path {
  public:
+  struct State;
+
   Path();
   ~Path();
 
@@ -43,7 +45,6 @@ class Path {
   std::vector<double> knots();  // ascending eps at which the active set changes; empty for kL2
 
  private:
-  struct State;
   std::unique_ptr<State> state_;
 };
 
