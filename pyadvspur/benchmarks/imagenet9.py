@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -24,6 +23,7 @@ import torch
 from pyadvspur.benchmarks.base import Batch, Benchmark, Condition
 from pyadvspur.benchmarks.decode import read_rgb
 from pyadvspur.benchmarks.imagenet9_classes import DIRECTORIES, NAMES, class_of_output
+from pyadvspur.benchmarks.imagenet9_layout import PER_CLASS, READERS, SAMPLE_MARK, SIZE, VARIATIONS
 from pyadvspur.errors import AdvSpurError, bad, unknown
 from pyadvspur.metrics import Measure
 
@@ -32,15 +32,8 @@ if TYPE_CHECKING:
 
     from pyadvspur.labels import LabelMap
 
-VARIATIONS = (
-    "original", "mixed_same", "mixed_rand", "mixed_next", "only_fg", "only_bg_b", "only_bg_t", "no_fg",
-)  # fmt: skip
-PER_CLASS = 450
-SIZE = 224
-SAMPLE_MARK = "SAMPLE.json"  # in a generated copy: what it holds
 _SUFFIXES = (".jpeg", ".jpg", ".png")
 _OBJECT = re.compile(r"fg_?.*?(n\d{8}_\d+)|(n\d{8}_\d+)")
-_THREADS = min(8, os.cpu_count() or 1)
 
 
 class ImageNet9(Benchmark):
@@ -79,7 +72,7 @@ class ImageNet9(Benchmark):
         """Samples of a variation; masks come with `original` where fg_mask is there."""
         self.check_range(source, start, stop)
         chosen = self._files(source)[start:stop]
-        with ThreadPoolExecutor(_THREADS) as pool:
+        with ThreadPoolExecutor(READERS) as pool:
             images = list(pool.map(lambda entry: read_rgb(entry[2], self.input_size), chosen))
         masks = None
         if source == "original" and (self.root / "fg_mask" / "val").is_dir():

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pyadvspur.benchmarks.imagenet9 import SAMPLE_MARK, SIZE, VARIATIONS
 from pyadvspur.benchmarks.imagenet9_classes import DIRECTORIES
+from pyadvspur.benchmarks.imagenet9_layout import SAMPLE_MARK, SIZE, VARIATIONS
 
 _QUALITY = 92
 _OBJECT = 144  # height and width of a digit

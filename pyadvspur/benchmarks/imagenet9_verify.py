@@ -6,29 +6,31 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pyadvspur.benchmarks import imagenet9
 from pyadvspur.benchmarks.decode import read_rgb
 from pyadvspur.benchmarks.imagenet9_classes import DIRECTORIES
+from pyadvspur.benchmarks.imagenet9_layout import PER_CLASS, READERS, SAMPLE_MARK, VARIATIONS
 from pyadvspur.errors import AdvSpurError
 
 if TYPE_CHECKING:
     import pandas
 
+    from pyadvspur.benchmarks.imagenet9 import ImageNet9
 
-def verify(benchmark: imagenet9.ImageNet9) -> pandas.DataFrame:
+
+def verify(benchmark: ImageNet9) -> pandas.DataFrame:
     """Rows item, expected, found, ok, note: one a variation for counts, one for readable files, one for masks."""
     import pandas as pd
 
     try:
         per_class = benchmark.expected_per_class()
-        generated = (benchmark.root / imagenet9.SAMPLE_MARK).is_file()
+        generated = (benchmark.root / SAMPLE_MARK).is_file()
         rows = [("copy", "", "generated sample" if generated else "as published", True, str(benchmark.root))]
     except (ValueError, KeyError, OSError) as error:
-        per_class = imagenet9.PER_CLASS
-        rows = [("copy", "", "damaged mark", False, f"{imagenet9.SAMPLE_MARK}: {error}")]
+        per_class = PER_CLASS
+        rows = [("copy", "", "damaged mark", False, f"{SAMPLE_MARK}: {error}")]
     total = per_class * len(DIRECTORIES)
     present = [condition.source for condition in benchmark.conditions]
-    for variation in imagenet9.VARIATIONS:
+    for variation in VARIATIONS:
         if variation not in present:
             rows.append((variation, total, 0, False, "not there; measures that need it are left out"))
             continue
@@ -40,7 +42,7 @@ def verify(benchmark: imagenet9.ImageNet9) -> pandas.DataFrame:
             [f"also holds {extra}"] if extra else []
         )
         rows.append((variation, total, len(files), not odd, "; ".join(notes)))
-        with ThreadPoolExecutor(imagenet9._THREADS) as pool:
+        with ThreadPoolExecutor(READERS) as pool:
             broken = [text for text in pool.map(_why, (path for _, _, path in files)) if text]
         rows.append(
             (
@@ -55,7 +57,7 @@ def verify(benchmark: imagenet9.ImageNet9) -> pandas.DataFrame:
     return pd.DataFrame(rows, columns=["item", "expected", "found", "ok", "note"])
 
 
-def _masks(benchmark: imagenet9.ImageNet9) -> tuple:
+def _masks(benchmark: ImageNet9) -> tuple:
     files = benchmark._files("original")
     if not (benchmark.root / "fg_mask" / "val").is_dir():
         return ("fg_mask", len(files), 0, False, "not there; only noise and fills on masks need it")

@@ -13,8 +13,9 @@ from PIL import Image
 from pyadvspur import AdvSpurError
 from pyadvspur.benchmarks import layouts
 from pyadvspur.benchmarks.decode import read_rgb
-from pyadvspur.benchmarks.imagenet9 import VARIATIONS, ImageNet9
+from pyadvspur.benchmarks.imagenet9 import ImageNet9
 from pyadvspur.benchmarks.imagenet9_classes import DIRECTORIES, class_of_output
+from pyadvspur.benchmarks.imagenet9_layout import VARIATIONS
 from pyadvspur.labels import LabelMap
 
 
