@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "advspur/theory.h"
+#include "theory/blas.h"
 #include "theory/certificate.h"
 #include "theory/cholesky_ridge.h"
 #include "theory/dense.h"
@@ -92,6 +93,12 @@ void Path::State::pulls(int64_t count) {
   if (count <= 4) {
     for (int64_t i = 0; i < count; ++i)
       dense::add_rows(n, n, error.data() + i * n, p.cov, n, pull.data() + i * n);
+    return;
+  }
+  if (attack == Attack::kL2 && has_blas() && n > 64) {
+    const int features = static_cast<int>(n);
+    blas::gemm('N', 'N', features, static_cast<int>(count), features, 1.0, p.cov, features, error.data(),
+               features, 0.0, pull.data(), features);
     return;
   }
   if (n <= 64) {

@@ -1,4 +1,4 @@
-// How (cov + mu I) theta = b is solved for many mu: three bases, one per regime of size and conditioning.
+// How (cov + mu I) theta = b is solved for many mu: four bases, one per regime of size and conditioning.
 #pragma once
 
 #include <cstdint>
@@ -51,6 +51,22 @@ class TridiagonalBasis final : public RidgeBasis {
   const double* theta_ = nullptr;
   double length_ = 0, beta_ = 0;  // |theta*|; the reflection I - beta v v' that sends theta* to its axis
   std::vector<double> matrix_, diagonal_, off_, tau_, v_;
+};
+
+// The Krylov space of cov from theta*: a few dozen products with the covariance where it is well-conditioned.
+class KrylovBasis final : public RidgeBasis {
+ public:
+  static constexpr int64_t kWorth = 256;  // features from which it is shorter than the tridiagonal form
+
+  bool reset(const Gaussian& problem);  // false where that would take too many steps
+  void weights(int64_t count, const double* mu, double* theta, double* error) override;
+  double inverse_energy() const;  // theta*' cov^-1 theta*
+
+ private:
+  int64_t d_ = 0;
+  const double* theta_ = nullptr;
+  double length_ = 0;                             // |theta*|
+  std::vector<double> vectors_, diagonal_, off_;  // orthonormal rows of d; cov in their coordinates
 };
 
 }  // namespace advspur::theory

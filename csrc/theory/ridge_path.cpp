@@ -90,11 +90,18 @@ void RidgePath::reset(const Gaussian& problem, double critical) {
   p_ = problem;
   critical_ = critical;
   basis_ = nullptr;
-  if (p_.d > EigenBasis::kJacobi && has_blas() && tridiagonal_.reset(p_)) basis_ = &tridiagonal_;
+  double energy = 0;
+  if (p_.d >= KrylovBasis::kWorth && has_blas() && krylov_.reset(p_)) {
+    basis_ = &krylov_;
+    energy = krylov_.inverse_energy();
+  } else if (p_.d > EigenBasis::kJacobi && has_blas() && tridiagonal_.reset(p_)) {
+    basis_ = &tridiagonal_;
+    energy = tridiagonal_.inverse_energy();
+  }
   plateau_ = 0;
   if (basis_ != nullptr) {
     if (p_.noise_variance == 0) {
-      plateau_ = kC * std::sqrt(dense::dot(p_.d, p_.theta, p_.theta) / tridiagonal_.inverse_energy());
+      plateau_ = kC * std::sqrt(dense::dot(p_.d, p_.theta, p_.theta) / energy);
     }
   } else {
     eigen_.reset(p_);

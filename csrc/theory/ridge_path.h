@@ -48,6 +48,7 @@ class RidgePath {
   double critical_ = 0, plateau_ = 0;
   EigenBasis eigen_;
   TridiagonalBasis tridiagonal_;
+  KrylovBasis krylov_;
   RidgeBasis* basis_ = nullptr;
   RidgeScalar scalar_;
   std::vector<double> mu_;

@@ -4,14 +4,16 @@
 #include "theory/blas.h"
 #include "theory/dense.h"
 #include "theory/ridge_basis.h"
+#include "theory/tridiagonal.h"
+#include "theory/wide.h"
 
 namespace advspur::theory {
 namespace {
 
 constexpr double kConditioned = 1e-9;  // least eigenvalue over the largest
 
-// Eigenvalues of a tridiagonal matrix into d, and the first components of its eigenvectors into z: implicit
-// QL (Golub & Welsch 1969). e (n - 1 used, n long) is destroyed. False if it does not converge.
+}  // namespace
+
 bool first_components(int64_t n, double* d, double* e, double* z) {
   std::fill_n(z, n, 0.0);
   z[0] = 1;
@@ -52,7 +54,6 @@ bool first_components(int64_t n, double* d, double* e, double* z) {
   return true;
 }
 
-// (T + mu) x = (first, second, 0, ...) for a positive definite tridiagonal T.
 void solve_tridiagonal(int64_t n, const double* diagonal, const double* off, double mu, double first,
                        double second, double* pivot, double* x) {
   pivot[0] = diagonal[0] + mu;
@@ -67,7 +68,46 @@ void solve_tridiagonal(int64_t n, const double* diagonal, const double* off, dou
   for (int64_t i = n - 1; i-- > 0;) x[i] = (x[i] - off[i] * x[i + 1]) / pivot[i];
 }
 
+namespace {
+
+ADVSPUR_CLONES void solve_eight(int64_t n, const double* diagonal, const double* off, const double* mu,
+                                const double* first, const double* second, double* pivot, double* x) {
+  const Wide shift = load(mu), none{};
+  Wide p = diagonal[0] + shift, y = load(first);
+  store(pivot, p), store(x, y);
+  for (int64_t i = 1; i < n; ++i) {
+    const Wide ratio = off[i - 1] / p;
+    p = diagonal[i] + shift - ratio * off[i - 1];
+    y = (i == 1 ? load(second) : none) - ratio * y;
+    y = (y > 1e-290) | (y < -1e-290) ? y : none;
+    store(pivot + i * kWide, p), store(x + i * kWide, y);
+  }
+  y = y / p;
+  store(x + (n - 1) * kWide, y);
+  for (int64_t i = n - 1; i-- > 0;) {
+    y = (load(x + i * kWide) - off[i] * y) / load(pivot + i * kWide);
+    store(x + i * kWide, y);
+  }
+}
+
 }  // namespace
+
+void solve_tridiagonals(int64_t count, int64_t n, const double* diagonal, const double* off, const double* mu,
+                        const double* first, const double* second, double* x) {
+  std::vector<double> pivot(static_cast<size_t>(n * kWide)), y(pivot);
+  for (int64_t i0 = 0; i0 < count; i0 += kWide) {
+    const int64_t many = std::min(kWide, count - i0);
+    double block[3][kWide];
+    for (int64_t t = 0; t < kWide; ++t) {
+      const int64_t i = i0 + std::min(t, many - 1);
+      block[0][t] = mu[i], block[1][t] = first[i], block[2][t] = second[i];
+    }
+    solve_eight(n, diagonal, off, block[0], block[1], block[2], pivot.data(), y.data());
+    for (int64_t t = 0; t < many; ++t) {
+      for (int64_t k = 0; k < n; ++k) x[(i0 + t) * n + k] = y[k * kWide + t];
+    }
+  }
+}
 
 bool TridiagonalBasis::reset(const Gaussian& problem) {
   const int64_t d = d_ = problem.d;
@@ -110,16 +150,16 @@ bool TridiagonalBasis::reset(const Gaussian& problem) {
 
 void TridiagonalBasis::weights(int64_t count, const double* mu, double* theta, double* error) {
   const int n = static_cast<int>(d_);
-  std::vector<double> pivot(static_cast<size_t>(d_));
+  std::vector<double> first(static_cast<size_t>(count)), second(first);
   double mean = 0;
   for (const double x : diagonal_) mean += x / static_cast<double>(d_);
   // the smaller of error and theta is solved for, so that neither cancels; `error` holds it for both
   for (int64_t i = 0; i < count; ++i) {
     const bool small = mu[i] < mean;
-    const double first = small ? -mu[i] * length_ : diagonal_[0] * length_,
-                 second = small ? 0.0 : off_[0] * length_;
-    solve_tridiagonal(d_, diagonal_.data(), off_.data(), mu[i], first, second, pivot.data(), error + i * d_);
+    first[i] = small ? -mu[i] * length_ : diagonal_[0] * length_;
+    second[i] = small ? 0.0 : off_[0] * length_;
   }
+  solve_tridiagonals(count, d_, diagonal_.data(), off_.data(), mu, first.data(), second.data(), error);
   blas::ormtr('L', n, static_cast<int>(count), matrix_.data(), n, tau_.data(), error, n);
   for (int64_t i = 0; i < count; ++i) {
     double *row = error + i * d_, *out = theta + i * d_;
