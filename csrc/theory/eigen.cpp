@@ -5,12 +5,15 @@
 
 #include "core/macros.h"
 #include "theory/dense.h"
+#include "theory/precise_factor.h"
 #include "theory/wide.h"
 
 #pragma GCC optimize("fp-contract=fast")
 
 namespace advspur::theory {
 namespace {
+
+constexpr double kRedone = 1e-5;  // a smaller pivot, per unit of variance, has lost too many digits
 
 // One sweep over all pairs of rows; returns whether any rotation was worth making.
 ADVSPUR_CLONES bool sweep(int64_t rank, int64_t d, double* rows, double* length2) {
@@ -56,12 +59,14 @@ int64_t eigen_factor(int64_t d, const double* cov, std::vector<double>& rows, st
   for (int64_t i = 0; i < d; ++i) left[i] = cov[i * d + i];
   const double tiny = 4e-16 * static_cast<double>(std::max<int64_t>(d, 8));
   int64_t rank = 0;
+  double worst = 1;
   for (; rank < d; ++rank) {
     int64_t pivot = -1;
     for (int64_t i = 0; i < d; ++i) {
       if (left[i] > tiny * cov[i * d + i] && (pivot < 0 || left[i] > left[pivot])) pivot = i;
     }
     if (pivot < 0) break;
+    worst = std::min(worst, left[pivot] / cov[pivot * d + pivot]);
     double* row = rows.data() + rank * d;
     std::copy_n(cov + pivot * d, d, row);
     for (int64_t k = 0; k < rank; ++k) weights[k] = -rows[k * d + pivot];
@@ -75,6 +80,7 @@ int64_t eigen_factor(int64_t d, const double* cov, std::vector<double>& rows, st
     left[pivot] = 0;
     values[rank] = dense::dot(d, row, row);
   }
+  if (worst < kRedone) rank = precise_factor(d, cov, tiny, rows.data(), values.data());
   for (int step = 0; step < 40 && sweep(rank, d, rows.data(), values.data()); ++step) {
   }
   return rank;

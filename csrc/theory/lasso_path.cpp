@@ -99,6 +99,7 @@ void LassoPath::advance() {
     double u = fixed_[i];
     if (fits && fit.outside == 0) u = p_.theta[i];
     if (fits && fit.outside > 0 && p_.deviation[i] * std::abs(u) <= 1e-13 * fit.largest) u = 0;
+    if (careful_) pool_error_.push_back(offset_[i]);
     face.nu += sign_[i] * u;
     face.tau += sign_[i] * v;
     pool_index_.push_back(i), pool_u_.push_back(u), pool_v_.push_back(v);

@@ -13,6 +13,7 @@
 #include "theory/dense.h"
 #include "theory/fallback.h"
 #include "theory/piecewise_path.h"
+#include "theory/polish.h"
 #include "theory/reduce.h"
 #include "theory/ridge_path.h"
 #include "theory/scan.h"
@@ -21,6 +22,8 @@
 namespace advspur::theory {
 namespace {
 constexpr int64_t kBlock = 64;        // radii whose certificates share one matrix product
+constexpr double kSettled = 1e-13;    // relative gap beyond which the plateau is computed again
+constexpr double kSharp = 1e-12;      // likewise where polishing is cheap
 constexpr double kTolerated = 1e-10;  // relative gap beyond which the fallback is asked
 }  // namespace
 
@@ -49,6 +52,7 @@ struct Path::State {
   void solve_ridge(int64_t count, const int64_t* index, const double* eps);
   void pulls(int64_t count);
   void make_plateau();
+  void extend(double eps);  // the pieces, down to eps
   void report(int64_t i, double eps, const double* weights_reduced, const Verdict& verdict, bool unique,
               const Answers& out) const;
   void report_full(int64_t i, const double* full, const Answers& out) const;
@@ -125,6 +129,11 @@ void Path::State::pulls(int64_t count) {
   dense::add_product(count, n, k, 1.0, packed.data(), count, 1, gathered.data(), n, pull.data(), n);
 }
 
+void Path::State::extend(double eps) {
+  pieces->extend(eps);
+  if (pieces->finished() && pieces->careful() && noise_std == 0 && plateau.empty()) make_plateau();
+}
+
 // The interpolator of least dual norm and the direction in which it is left.
 void Path::State::make_plateau() {
   const Gaussian& p = problem();
@@ -140,6 +149,20 @@ void Path::State::make_plateau() {
   direction.assign(n, 0.0);
   pieces->direction(last, direction.data());
   dense::add_rows(p.d, p.d, direction.data(), p.cov, p.d, gradient.data());
+  const double end = last.eps_low;
+  if (end > 0 && p.d <= kTwofold) {
+    const Verdict at = certify_plateau(attack, p.d, end, plateau.data(), gradient.data());
+    Candidate face;
+    std::vector<double> guess(n);
+    pieces->weights(last, 0.5 * last.lambda_high, guess.data());
+    if (at.gap > kSettled * at.risk && polish(attack, p, end, guess.data(), 0.0, face)) {
+      const Verdict better = certify_plateau(attack, p.d, end, plateau.data(), face.gradient.data());
+      if (better.gap < at.gap) {
+        direction = face.direction, gradient = face.gradient;
+        pieces->refine_end(face.tau);
+      }
+    }
+  }
   const double least = dual_norm(attack, p.d, plateau.data());
   if (dual_norm(attack, p.d, p.theta) <= least * (1 + 1e-12)) {
     std::copy_n(p.theta, n, plateau.data());  // the true weights themselves, without rounding errors
@@ -231,7 +254,7 @@ void Path::State::answer_block(int64_t count, const int64_t* index, const double
     double *row = weights.data() + i * n, *lean = error.data() + i * n, *back = pull.data() + i * n;
     Verdict verdict = kind[i] == kPlateau ? certify_plateau(attack, n, e, row, gradient.data())
                                           : certify(attack, p, e, row, lean, back);
-    if (kind[i] != kPlateau && !(verdict.gap <= kTolerated * verdict.risk))
+    if (kind[i] != kPlateau && !(verdict.gap <= (n <= kTwofold ? kSharp : kTolerated) * verdict.risk))
       fall_back(attack, p, e, row, lean, back, attack == Attack::kL2 && ridge_ready ? ridge.mu(i) : 0.0,
                 verdict);
     if (out.unique != nullptr || out.risk != nullptr) {
@@ -318,7 +341,7 @@ void Path::solve(int64_t k, const double* eps, const Answers& out) {
   }
   if (s.order.empty()) return;
   std::sort(s.order.begin(), s.order.end(), [eps](int64_t a, int64_t b) { return eps[a] > eps[b]; });
-  if (s.pieces) s.pieces->extend(eps[s.order.back()]);
+  if (s.pieces) s.extend(eps[s.order.back()]);
   const auto total = static_cast<int64_t>(s.order.size());
   const auto room = static_cast<size_t>(std::min(total, kBlock) * p.d);
   if (s.weights.size() < room) s.weights.resize(room), s.error.resize(room), s.pull.resize(room);
@@ -335,7 +358,7 @@ double Path::plateau() {
   State& s = *state_;
   if (s.noise_std > 0 || s.critical == 0) return 0;
   if (s.attack == Attack::kL2) return s.ridge_path().plateau();
-  s.pieces->extend(0);
+  s.extend(0);
   return s.pieces->finished() ? s.pieces->pieces().back().eps_low : 0.0;
 }
 
@@ -360,7 +383,7 @@ double Path::onset() {
     s.ridge_path().weights(1, &middle, w.data(), error.data());
     return spurious_in(w.data()) ? end : HUGE_VAL;
   }
-  s.pieces->extend(0);
+  s.extend(0);
   const auto& pieces = s.pieces->pieces();
   for (size_t i = pieces.size(); i-- > 0;) {
     if (!(pieces[i].eps_high > pieces[i].eps_low)) continue;
@@ -375,7 +398,7 @@ std::vector<double> Path::knots() {
   State& s = *state_;
   std::vector<double> out;
   if (s.pieces == nullptr || s.critical == 0) return out;
-  s.pieces->extend(0);
+  s.extend(0);
   for (const Piece& piece : s.pieces->pieces()) {
     if (out.empty() || piece.eps_high < out.back() * (1 - 1e-12)) out.push_back(piece.eps_high);
   }

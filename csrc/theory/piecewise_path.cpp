@@ -10,6 +10,8 @@ namespace {
 constexpr double kDependent =
     1e-13;  // a pivot below this share of the variance: the feature depends on the members
 
+constexpr double kApart = 1e-3;  // scales of features this far apart lose digits to each other
+
 // The share in [0, 1] of the step from `from` to `to` that stays inside (0, top]; 2 if all of it does.
 double reach(double from, double to, double top) {
   if (to <= 0) return to < from ? std::max(from, 0.0) / (from - to) : 0.0;
@@ -20,22 +22,40 @@ double reach(double from, double to, double top) {
 }  // namespace
 
 void PiecewisePath::reset(const Gaussian& problem) {
+  begin(problem, true);
+}
+
+void PiecewisePath::begin(const Gaussian& problem, bool may_care) {
   p_ = problem;
   const auto d = static_cast<size_t>(p_.d);
   tableau_.reset(p_.d, p_.cov, few_pivots());
-  pieces_.clear(), pool_index_.clear(), pool_u_.clear(), pool_v_.clear(), members_.clear();
+  pieces_.clear(), pool_index_.clear(), pool_u_.clear(), pool_v_.clear(), pool_error_.clear(),
+      members_.clear();
   column_.resize(d);
   sign_.assign(d, 0.0), fixed_.assign(p_.b, p_.b + p_.d), moving_.assign(d, 0.0), previous_.assign(d, 0.0);
   in_.assign(d, 0), blocked_.assign(d, 0), outside_.assign(d, 1.0);
   finished_ = false;
-  careful_ = p_.noise_variance == 0 && tableau_.direct();
+  if (may_care && tableau_.direct()) {
+    const auto [least, most] = std::minmax_element(p_.deviation, p_.deviation + p_.d);
+    careful_ = p_.noise_variance == 0 || (few_pivots() && *least < kApart * *most);
+  } else {
+    careful_ = false;
+  }
   event_ = -1;
   start();
 }
 
 void PiecewisePath::extend(double eps) {
   const size_t limit = static_cast<size_t>(200 + 20 * p_.d);  // sane paths take about d steps
-  while (!finished_ && pieces_.size() < limit && (pieces_.empty() || pieces_.back().eps_low > eps)) advance();
+  const auto follow = [&] {
+    while (!finished_ && pieces_.size() < limit && (pieces_.empty() || pieces_.back().eps_low > eps))
+      advance();
+  };
+  follow();
+  if (careful_ && !finished_ && pieces_.size() >= limit) {  // it went in circles
+    begin(Gaussian(p_), false);
+    follow();
+  }
 }
 
 const Piece* PiecewisePath::find(double eps) const {
@@ -52,6 +72,12 @@ void PiecewisePath::add_piece(double lambda_low, const Face& face, bool fits, in
   pieces_.push_back({lambda_, lambda_low, eps_high, eps_low, face, fits, first, count});
 }
 
+void PiecewisePath::refine_end(double tau) {
+  Piece& last = pieces_.back();
+  last.face.tau = tau;
+  last.eps_low = std::min(radius(last.face, 0.0), last.eps_high);
+}
+
 double PiecewisePath::emit(const Piece& piece, double eps, double* theta, double* error) const {
   const double share = (eps - piece.eps_low) / (piece.eps_high - piece.eps_low);
   const double lambda = solve_multiplier(piece.face, eps, piece.lambda_low, piece.lambda_high,
@@ -63,6 +89,9 @@ double PiecewisePath::emit(const Piece& piece, double eps, double* theta, double
     for (int64_t j = 0; j < p_.d; ++j) error[j] *= -lambda;
   } else {
     for (int64_t j = 0; j < p_.d; ++j) error[j] = theta[j] - p_.theta[j];
+    const double at = clock(piece, lambda);
+    for (int64_t k = piece.first; careful_ && k < piece.first + piece.count; ++k)
+      error[pool_index_[k]] = pool_error_[k] - at * pool_v_[k];
   }
   return lambda;
 }
@@ -95,6 +124,7 @@ void PiecewisePath::refresh(const double* y, std::vector<double>& carried) {
 void PiecewisePath::refit() {
   for (int64_t j = 0; j < p_.d; ++j) column_[j] = outside_[j] * p_.theta[j];
   tableau_.multiply(column_.data(), fixed_.data());
+  offset_ = fixed_;
   for (const int32_t i : members_) fixed_[i] += p_.theta[i];
 }
 

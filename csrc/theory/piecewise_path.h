@@ -40,9 +40,12 @@ class PiecewisePath {
   virtual bool uses(const Piece& piece, int64_t j) const = 0;
 
   const std::vector<Piece>& pieces() const { return pieces_; }
+  bool careful() const { return careful_; }
+  void refine_end(double tau);                 // a better tau = v' cov v of the last piece
   bool finished() const { return finished_; }  // the last piece ends at lambda = 0
 
  protected:
+  virtual double clock(const Piece&, double lambda) const { return lambda; }  // what pool_v_ multiplies
   virtual void start() = 0;    // state at the radius whose optimum is 0
   virtual void advance() = 0;  // resolves the event at hand, adds a piece, finds the next event
 
@@ -58,12 +61,14 @@ class PiecewisePath {
   virtual void move(int64_t j) = 0;       // with column_ = column of j
   virtual void move_back(int64_t j) = 0;  // likewise
 
+  void begin(const Gaussian& problem, bool may_care);
   int64_t next_to_move() const;
 
   // Corrects fixed_ or moving_, carried over many pivots, to its definition for the right-hand side y (d).
   void refresh(const double* y, std::vector<double>& carried);
 
-  void refit();  // fixed_ from the tableau and theta*: no cancellation between features of different scales
+  void refit();  // fixed_ and, for members, offset_ = fixed_ - theta* from the tableau and theta*: no
+                 // cancellation between features of different scales
   void carry_pivot(int64_t j, bool in);  // pivots j on column_, right-hand sides and all
   void add_piece(double lambda_low, const Face& face, bool fits, int64_t first);
 
@@ -74,16 +79,17 @@ class PiecewisePath {
   Gaussian p_;
   Tableau tableau_;
   double lambda_ = 0;
-  bool careful_ = false;  // without noise small features matter: refit() at every step
+  bool careful_ = false;  // small features matter (no noise, or scales apart): refit() at every step
   bool finished_ = false;
   int64_t event_ = -1;  // the feature whose event ended the last piece
   std::vector<Piece> pieces_;
   std::vector<int32_t> pool_index_, members_;  // members_: the pivoted-in features
-  std::vector<double> pool_u_, pool_v_;
+  std::vector<double> pool_u_, pool_v_,
+      pool_error_;  // pool_error_: u - theta*, for lasso and p - theta* for spread
   std::vector<double> column_, sign_, outside_;  // outside_: 0 for members, 1 for the others
   std::vector<double> fixed_,
       moving_;  // right-hand sides of the tableau: theta[P] = fixed - (lambda or N) moving
-  std::vector<double> previous_;
+  std::vector<double> previous_, offset_;
   std::vector<uint8_t> in_,
       blocked_;  // blocked_: depends on members_, or refused by rounding; until one of them leaves
   std::vector<int64_t> ties_, chosen_, leaving_;
@@ -126,6 +132,8 @@ class SpreadPath final : public PiecewisePath {  // l1 attack, q = inf
   void refresh_moving() override;
 
  private:
+  double clock(const Piece& piece, double lambda) const override { return piece.face.norm(lambda); }
+
   double norm_ = 0;                       // N, which grows along the path
   std::vector<double> rounding_, times_;  // rounding error of moving_ at the bound
   std::vector<signed char> pool_sign_;    // (pieces, d): sign at the bound, 0 where free

@@ -152,7 +152,13 @@ struct Solver {
     if (!(line.nu > 0) || !(line.tau > 0)) return false;
     const double high = line.nu / line.tau;
     const double lambda = solve_multiplier(line, eps, 0.0, high, 0.5 * high);
-    const std::vector<Real> direction = expand(v);
+    const std::vector<Real> direction = expand(v), gradient = times_cov(direction);
+    out.direction.resize(static_cast<size_t>(d)), out.gradient.resize(static_cast<size_t>(d)),
+        out.tau = line.tau;
+    for (int64_t j = 0; j < d; ++j) {
+      out.direction[j] = static_cast<double>(direction[j]),
+      out.gradient[j] = static_cast<double>(gradient[j]);
+    }
     std::vector<double> theta(static_cast<size_t>(d), 0.0);
     const Real size = spread ? y[0] - lambda * v[0] : Real(0);
     for (int64_t j = 0; j < d; ++j) {

@@ -15,6 +15,9 @@ inline constexpr int64_t kExtended = 200;  // features up to which long double i
 struct Candidate {
   std::vector<double> theta, error, pull;  // error = theta - theta*, pull = cov error
   double explained = 0;                    // error' pull
+  // of a face: theta = u - lambda v, gradient = cov v, tau = v' cov v
+  std::vector<double> direction, gradient;
+  double tau = 0;
 };
 
 // The face of `theta` (zeros for kLinf, largest weights for kL1; everything for kL2). False where it cannot

@@ -84,6 +84,9 @@ void SpreadPath::advance() {
     refit();
     for (int64_t j = 0; j < d; ++j) column_[j] = outside_[j] * sign_[j];
     tableau_.multiply(column_.data(), moving_.data());
+    double spread = 0;
+    for (int64_t j = 0; j < d; ++j) spread += outside_[j] * p_.deviation[j];
+    for (int64_t j = 0; j < d; ++j) rounding_[j] = 1e-14 * p_.deviation[j] * spread;
   }
 
   double next = HUGE_VAL;
@@ -99,6 +102,7 @@ void SpreadPath::advance() {
   for (const int32_t i : members_) {
     const double p = fixed_[i], q = moving_[i];
     pool_index_.push_back(i), pool_u_.push_back(p), pool_v_.push_back(q);
+    if (careful_) pool_error_.push_back(offset_[i]);
     const double time = q > 1 ? p / (q - 1) : (q < -1 ? p / (q + 1) : HUGE_VAL);  // it reaches -N or N
     if (time < next) next = std::max(time, norm_), event_ = i;
   }
@@ -129,17 +133,31 @@ void SpreadPath::advance() {
   double floor = noise(outside, total);
   if (careful_ && tied) {
     unexplained = 0;
-  } else if (careful_) {
-    // the same from what theta* - N z leaves at the bound: nothing large cancels
-    double left = 0;
+  } else if (careful_ && face.tau > 0) {
+    // the same from what theta* - N z leaves at the bound, with the largest feature there as the origin:
+    // nothing large cancels
+    int64_t origin_of = -1;
     for (int64_t j = 0; j < d; ++j) {
-      column_[j] = outside_[j] * (p_.theta[j] - face.nu * sign_[j]);
-      left += p_.deviation[j] * std::abs(column_[j]);
+      if (!in_[j] && (origin_of < 0 || p_.deviation[j] > p_.deviation[origin_of])) origin_of = j;
     }
+    const double base = sign_[origin_of] * p_.theta[origin_of];
+    for (int64_t j = 0; j < d; ++j) column_[j] = outside_[j] * (p_.theta[j] - base * sign_[j]);
     tableau_.multiply(column_.data(), times_.data());
+    double shift = 0, left = 0;
+    for (int64_t j = 0; j < d; ++j) shift += outside_[j] * sign_[j] * times_[j];
+    shift *= face.tau;
+    if (std::abs(shift) < 0.5 * std::abs(base)) {
+      face.nu = base + shift;
+    } else {
+      shift = face.nu - base;
+    }
     unexplained = 0;
-    for (int64_t j = 0; j < d; ++j) unexplained += column_[j] * times_[j];
-    floor = std::max(1e-13 * left * left, 1e-30 * outside * outside);
+    for (int64_t j = 0; j < d; ++j) {
+      const double rest = outside_[j] * (column_[j] - shift * sign_[j]);
+      unexplained += rest * (times_[j] - shift * moving_[j]);
+      left += p_.deviation[j] * std::abs(rest);
+    }
+    floor = 1e-13 * left * left;
   }
   // where a face fits all there is to fit, nothing can happen before its end: multipliers are 0 there, and
   // linear

@@ -302,6 +302,59 @@ def test_the_last_radius_below_the_critical_one_does_not_disturb_the_others(norm
     assert together.gap[1] <= 1e-12 * together.risk[1]
 
 
+# End of the plateau, and risks: an independent homotopy in 700-digit arithmetic.
+_ANSWERS_ILL = {
+    "l1": (0.017293477592958805, [0.0006728948263308786, 0.0052809452871623525, 5749.273162871026]),
+    "l2": (0.010121324129327614, [0.0003585442074581828, 0.003696271646661366, 5960.270480537479]),
+    "linf": (0.00653591202382589, [0.00038446331384872656, 0.003193301995794913, 5999.494847330846]),
+}
+_ANSWERS_GRADED = {
+    "l1": (56.947431494186404, [794.4912658647797, 3824.779453217723, 6039.5027818670105]),
+    "l2": (44.59844035736044, [497.10398727428446, 2405.8223905529157, 6006.4973997353945]),
+    "linf": (2.2182370514110485, [1.3945852873362632, 6.687857157372952, 6006.135223136466]),
+}
+_ANSWERS_APART = {
+    "l2": (9.907838712171533e-10, [3.43578437812417e-18, 7.919684152653613e-17]),
+    "linf": (7.943944918921945e-10, [5.679563478737921e-18, 9.411490112825831e-17]),
+}
+
+_ILL = np.vander([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], increasing=True)  # integers, condition 3e9 when squared
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_ill_conditioned_without_noise(norm):
+    problem = LinearProblem(_ILL.T @ _ILL, [1.0, -2.0, 3.0, 0.0, 0.0, 0.0], 0.0, [0, 1, 2])
+    plateau, risk = _ANSWERS_ILL[norm]
+    path = problem.path(norm)
+    assert path.plateau_eps == pytest.approx(plateau, rel=1e-13)
+    got = path.at([0.5 * plateau, 2 * plateau, 0.3 * path.critical_eps])
+    np.testing.assert_allclose(got.risk, risk, rtol=1e-12)
+    assert (got.gap <= 1e-10 * got.risk).all()
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_singular_and_graded_without_noise(norm):
+    rows = np.array([[1, 2, -1], [3, 0, 1], [2, -2, 1], [0, 1, 4], [1, 1, 1], [-3, 2, 0]]) * 2.0 ** np.array(
+        [[5], [-5], [0], [3], [-4], [-1]]
+    )
+    problem = LinearProblem(rows @ rows.T, [1.0, -2.0, 0.0, 0.0, 0.0, 0.0], 0.0, [0, 1])
+    plateau, risk = _ANSWERS_GRADED[norm]
+    path = problem.path(norm)
+    assert path.plateau_eps == pytest.approx(plateau, rel=1e-13)
+    got = path.at([0.5 * plateau, 1.1 * plateau, 0.9 * path.critical_eps])
+    np.testing.assert_allclose(got.risk, risk, rtol=1e-12)
+    assert (got.gap <= 1e-10 * got.risk).all()
+
+
+def test_scales_far_apart_without_noise():
+    scale = 2.0 ** np.array([-30, 20, 35, -10])
+    cov = (np.eye(4) + np.full((4, 4), 0.25)) * scale * scale[:, None]
+    for norm, (plateau, risk) in _ANSWERS_APART.items():
+        path = LinearProblem(cov, [3.0, 1.0, -2.0, 0.0], 0.0, [0, 1, 2]).path(norm)
+        assert path.plateau_eps == pytest.approx(plateau, rel=1e-13)
+        np.testing.assert_allclose(path.at(np.array([0.5, 3.0]) * plateau).risk, risk, rtol=1e-12)
+
+
 @pytest.mark.parametrize("eps", [-1.0, np.nan, np.inf, "x", None, [0.1, -0.1], [[0.1, 0.2]], [[[0.1]]]])
 def test_bad_radii(eps):
     path = LinearProblem([[1.0]], [1.0], 0.5, [0]).path("l2")
