@@ -1,9 +1,13 @@
-"""d = 5000, one radius, l2 attack: seconds, and memory beyond the covariance (peak resident set)."""
+"""d = 5000, one radius, l2 attack: seconds, and the most memory beyond what was resident before the call.
+
+The problem: a Wishart covariance of d / 2 draws plus 0.1 I; the first quarter of the features are core.
+"""
 
 from __future__ import annotations
 
 import resource
 import time
+from pathlib import Path
 
 import common
 import numpy as np
@@ -11,9 +15,15 @@ import numpy as np
 from pyadvspur.theory import LinearProblem
 
 
-def peak() -> float:
-    """Peak resident set, MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def peak(restart: bool = False) -> float:
+    """Peak resident set, MB; where Linux allows it, since the last restart."""
+    try:
+        if restart:
+            Path("/proc/self/clear_refs").write_text("5")
+        fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+        return int(fields["VmHWM"].split()[0]) / 1024
+    except (OSError, KeyError):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def main() -> None:
@@ -35,7 +45,7 @@ def main() -> None:
     for fraction in (0.3, 0.02):
         path = problem.path("l2")
         eps = fraction * path.critical_eps
-        before, start = peak(), time.perf_counter()
+        before, start = peak(restart=True), time.perf_counter()
         answer = path.at(eps)
         seconds = time.perf_counter() - start
         run.check(f"certificate at {fraction}", answer.gap / answer.risk, 1e-9)

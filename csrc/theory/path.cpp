@@ -208,7 +208,8 @@ void Path::State::report(int64_t i, double, const double* w, const Verdict& verd
 void Path::State::solve_ridge(int64_t count, const int64_t* index, const double* eps) {
   const Gaussian& p = problem();
   ridge_plateau = 0;
-  if (!ridge_ready && count <= CholeskyRidge::kFew && CholeskyRidge::worth(p)) {
+  if (!ridge_ready && count <= CholeskyRidge::kFew && CholeskyRidge::worth(p) &&
+      !(ridge_ready = ridge.reset(p, critical, true))) {
     CholeskyRidge single;
     bool solved = true;
     for (int64_t i = 0; i < count && solved; ++i) {

@@ -86,7 +86,7 @@ double RidgeScalar::solve(double eps, double& log_mu) const {
   return std::exp(x);
 }
 
-void RidgePath::reset(const Gaussian& problem, double critical) {
+bool RidgePath::reset(const Gaussian& problem, double critical, bool shortest) {
   p_ = problem;
   critical_ = critical;
   basis_ = nullptr;
@@ -94,6 +94,8 @@ void RidgePath::reset(const Gaussian& problem, double critical) {
   if (p_.d >= KrylovBasis::kWorth && has_blas() && krylov_.reset(p_)) {
     basis_ = &krylov_;
     energy = krylov_.inverse_energy();
+  } else if (shortest) {
+    return false;
   } else if (p_.d > EigenBasis::kJacobi && has_blas() && tridiagonal_.reset(p_)) {
     basis_ = &tridiagonal_;
     energy = tridiagonal_.inverse_energy();
@@ -114,6 +116,7 @@ void RidgePath::reset(const Gaussian& problem, double critical) {
     if (p_.noise_variance == 0 && tau > 0) plateau_ = kC * std::sqrt(norm2 / tau);
   }
   scalar_.reset(basis_->measure, p_.noise_variance, critical_, plateau_);
+  return true;
 }
 
 void RidgePath::weights(int64_t count, const double* eps, double* theta, double* error) {

@@ -31,7 +31,8 @@ class RidgeScalar {
 
 class RidgePath {
  public:
-  void reset(const Gaussian& problem, double critical);
+  // shortest: false unless a few dozen products with the covariance are enough.
+  bool reset(const Gaussian& problem, double critical, bool shortest = false);
   double plateau() const { return plateau_; }  // end of the noise-free plateau; 0 if there is noise
 
   // theta and error = theta - theta* (up to null directions of cov) at eps (count), descending, in (plateau,
