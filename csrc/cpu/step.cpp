@@ -7,6 +7,7 @@
 #include "core/macros.h"
 #include "cpu/chunks.h"
 #include "cpu/step_l1.h"
+#include "cpu/team.h"
 
 namespace advspur::cpu {
 namespace {
@@ -109,34 +110,67 @@ ADVSPUR_CLONES void l2_move_masked(float* __restrict x, const float* __restrict 
   }
 }
 
-void step_l2_sample(const Step& s, int64_t sample, int threads) {
-  const int64_t n = s.batch.n, chunks = chunks_of(n);
-  std::vector<double> sums(static_cast<size_t>(3 * chunks));
-  for_chunks(sample, sample + 1, n, threads, [&](int64_t, int64_t chunk) {
-    uint8_t tile[kChunk];
-    const uint8_t* mask = mask_of_chunk(s.mask, n, sample, chunk, tile);
-    const int64_t at = sample * n + chunk * kChunk, count = chunk_size(n, chunk);
-    if (mask == nullptr) {
-      l2_sums(s.x + at, s.x0 + at, s.grad + at, count, &sums[3 * chunk]);
-    } else {
-      l2_sums_masked(s.x + at, s.x0 + at, s.grad + at, mask, count, &sums[3 * chunk]);
-    }
-  });
+void l2_sums_of(const Step& s, int64_t sample, int64_t chunk, double* sums) {
+  uint8_t tile[kChunk];
+  const uint8_t* mask = mask_of_chunk(s.mask, s.batch.n, sample, chunk, tile);
+  const int64_t at = sample * s.batch.n + chunk * kChunk, count = chunk_size(s.batch.n, chunk);
+  if (mask == nullptr) {
+    l2_sums(s.x + at, s.x0 + at, s.grad + at, count, sums + 3 * chunk);
+  } else {
+    l2_sums_masked(s.x + at, s.x0 + at, s.grad + at, mask, count, sums + 3 * chunk);
+  }
+}
+
+PlanL2 l2_plan_of(const Step& s, int64_t sample, const double* sums) {
   double total[3];
-  sum_chunks<3>(sums.data(), chunks, total);
-  const PlanL2 plan = plan_l2(total[0], total[1], total[2], s.eps[sample], s.step_size[sample]);
-  s.moved[sample] = plan.moves;
+  sum_chunks<3>(sums, chunks_of(s.batch.n), total);
+  return plan_l2(total[0], total[1], total[2], s.eps[sample], s.step_size[sample]);
+}
+
+void l2_move_of(const Step& s, int64_t sample, int64_t chunk, const PlanL2& plan) {
+  uint8_t tile[kChunk];
+  const uint8_t* mask = mask_of_chunk(s.mask, s.batch.n, sample, chunk, tile);
+  const int64_t at = sample * s.batch.n + chunk * kChunk, count = chunk_size(s.batch.n, chunk);
+  if (mask == nullptr) {
+    l2_move(s.x + at, s.x0 + at, s.grad + at, count, plan);
+  } else {
+    l2_move_masked(s.x + at, s.x0 + at, s.grad + at, mask, count, plan);
+  }
+}
+
+// One thread, both passes of one sample's chunks [first, last); `between` runs after the sums. Backwards in
+// the second pass: the end is what the first left in the nearest cache.
+template <class Between>
+void step_l2_part(const Step& s, int64_t sample, int64_t first, int64_t last, double* sums,
+                  const Between& between) {
+  for (int64_t chunk = first; chunk < last; ++chunk) l2_sums_of(s, sample, chunk, sums);
+  between();
+  const PlanL2 plan = l2_plan_of(s, sample, sums);
+  if (first == 0) s.moved[sample] = plan.moves;
   if (!plan.moves) return;
-  // Backwards: the end of the sample is what the first pass left in the nearest cache.
-  for_chunks(sample, sample + 1, n, threads, [&](int64_t, int64_t turn) {
-    const int64_t chunk = chunks - 1 - turn;
-    uint8_t tile[kChunk];
-    const uint8_t* mask = mask_of_chunk(s.mask, n, sample, chunk, tile);
-    const int64_t at = sample * n + chunk * kChunk, count = chunk_size(n, chunk);
-    if (mask == nullptr) {
-      l2_move(s.x + at, s.x0 + at, s.grad + at, count, plan);
-    } else {
-      l2_move_masked(s.x + at, s.x0 + at, s.grad + at, mask, count, plan);
+  for (int64_t chunk = last; chunk-- > first;) l2_move_of(s, sample, chunk, plan);
+}
+
+void step_l2_batch(const Step& s, int threads) {
+  const int64_t chunks = chunks_of(s.batch.n), samples = s.batch.samples;
+  const bool large = 3 * static_cast<int64_t>(sizeof(float)) * s.batch.n > kOwnCacheBytes;
+  if (threads == 1 || (!large && samples >= threads)) {
+#pragma omp parallel num_threads(threads) if (threads > 1)
+    {
+      std::vector<double> sums(static_cast<size_t>(3 * chunks));
+#pragma omp for schedule(static)
+      for (int64_t i = 0; i < samples; ++i) step_l2_part(s, i, 0, chunks, sums.data(), [] {});
+    }
+    return;
+  }
+  // Sums of two samples: a thread may be one sample ahead of another, never two.
+  std::vector<double> sums(static_cast<size_t>(2 * 3 * chunks));
+  SpinBarrier barrier;
+  const int team = static_cast<int>(std::min<int64_t>(threads, chunks));
+  as_team(chunks, team, [&](const Part& part) {
+    for (int64_t i = 0; i < samples; ++i) {
+      step_l2_part(s, i, part.first, part.last, sums.data() + (i % 2) * 3 * chunks,
+                   [&] { barrier.wait(part.team); });
     }
   });
 }
@@ -149,8 +183,7 @@ void step(const Step& s, int threads) {
       step_linf_batch(s, threads);
       break;
     case Norm::kL2:
-      for_samples(s.batch.samples, threads,
-                  [&s](int64_t sample, int inner) { step_l2_sample(s, sample, inner); });
+      step_l2_batch(s, threads);
       break;
     case Norm::kL1:
       step_l1_batch(s, threads);
