@@ -58,6 +58,12 @@ void EigenBasis::interpolator(double* theta) {
     coordinate_[k] = pull_[k] / (measure.value[k] * std::sqrt(measure.value[k]));
   }
   dense::add_rows(rank_, d_, coordinate_.data(), rows_.data(), d_, theta);
+  if (full_rank()) return;
+  for (int64_t j = 0; j < d_; ++j) {  // what is nothing but rounding errors is an exact zero
+    double size = 0;
+    for (int64_t k = 0; k < rank_; ++k) size += std::abs(coordinate_[k] * rows_[k * d_ + j]);
+    if (std::abs(theta[j]) <= 1e-14 * size) theta[j] = 0;
+  }
 }
 
 }  // namespace advspur::theory

@@ -37,7 +37,7 @@ void fall_back(Attack attack, const Gaussian& p, double eps, double* theta, doub
     if (!polish(attack, p, eps, guess, mu, next)) return;
     const Verdict better =
         certify(attack, p, eps, next.theta.data(), next.error.data(), next.pull.data(), &next.explained);
-    if (!(better.gap < verdict.gap)) return;
+    if (!(better.gap < verdict.gap || better.gap <= 1e-12 * better.risk)) return;
     verdict = better;
     std::copy(next.theta.begin(), next.theta.end(), theta);
     std::copy(next.error.begin(), next.error.end(), error);

@@ -23,7 +23,7 @@ namespace advspur::theory {
 namespace {
 constexpr int64_t kBlock = 64;        // radii whose certificates share one matrix product
 constexpr double kSettled = 1e-13;    // relative gap beyond which the plateau is computed again
-constexpr double kSharp = 1e-12;      // likewise where polishing is cheap
+constexpr double kSharp = 1e-11;      // likewise where polishing is cheap
 constexpr double kTolerated = 1e-10;  // relative gap beyond which the fallback is asked
 }  // namespace
 
@@ -40,6 +40,7 @@ struct Path::State {
   RidgePath ridge;
   PiecewisePath* pieces = nullptr;
   bool ridge_ready = false;
+  bool apart = false;  // features of scales so far apart that rounded weights do not tell their risk
   int singular = -1, rest_singular = -1;  // not known yet
   std::vector<int64_t> order, used;
   std::vector<double> weights, error, pull, plateau, gradient, direction, gathered, packed, seen;
@@ -81,6 +82,11 @@ void Path::State::reset() {
   pieces = attack == Attack::kLinf ? static_cast<PiecewisePath*>(&lasso)
                                    : (attack == Attack::kL1 ? &spread : nullptr);
   if (pieces != nullptr && critical > 0) pieces->reset(p);
+  apart = false;
+  if (attack == Attack::kL1 && critical > 0 && p.d <= kTwofold) {
+    const auto [least, most] = std::minmax_element(p.deviation, p.deviation + p.d);
+    apart = *least < 1e-3 * *most;
+  }
 }
 
 RidgePath& Path::State::ridge_path() {
@@ -255,7 +261,8 @@ void Path::State::answer_block(int64_t count, const int64_t* index, const double
     double *row = weights.data() + i * n, *lean = error.data() + i * n, *back = pull.data() + i * n;
     Verdict verdict = kind[i] == kPlateau ? certify_plateau(attack, n, e, row, gradient.data())
                                           : certify(attack, p, e, row, lean, back);
-    if (kind[i] != kPlateau && !(verdict.gap <= (n <= kTwofold ? kSharp : kTolerated) * verdict.risk))
+    if (kind[i] != kPlateau &&
+        (apart || !(verdict.gap <= (n <= kTwofold ? kSharp : kTolerated) * verdict.risk)))
       fall_back(attack, p, e, row, lean, back, attack == Attack::kL2 && ridge_ready ? ridge.mu(i) : 0.0,
                 verdict);
     if (out.unique != nullptr || out.risk != nullptr) {
