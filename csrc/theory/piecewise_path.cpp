@@ -42,17 +42,19 @@ void PiecewisePath::begin(const Gaussian& problem, bool may_care) {
     careful_ = false;
   }
   event_ = -1;
+  lost_ = false;
   start();
 }
 
 void PiecewisePath::extend(double eps) {
   const size_t limit = static_cast<size_t>(200 + 20 * p_.d);  // sane paths take about d steps
   const auto follow = [&] {
-    while (!finished_ && pieces_.size() < limit && (pieces_.empty() || pieces_.back().eps_low > eps))
+    while (!finished_ && !lost_ && pieces_.size() < limit &&
+           (pieces_.empty() || pieces_.back().eps_low > eps))
       advance();
   };
   follow();
-  if (careful_ && !finished_ && pieces_.size() >= limit) {  // it went in circles
+  if (careful_ && (lost_ || (!finished_ && pieces_.size() >= limit))) {
     begin(Gaussian(p_), false);
     follow();
   }

@@ -166,6 +166,7 @@ void SpreadPath::advance() {
   for (const int32_t i : members_)
     ends = ends && std::abs(fixed_[i] - face.nu * moving_[i]) <= face.nu * (1 + 1e-9);
   face.kappa = p_.noise_variance + (fits ? 0.0 : unexplained);
+  lost_ = careful_ && face.nu < norm_ * (1 - 1e-6);  // N can only grow
   finished_ = ends || !(next < face.nu * (1 - 1e-15));
   const double lambda_next = finished_ ? 0.0 : std::min(lambda_, std::max(0.0, l0 - l1 * next));
   add_piece(lambda_next, face, fits, first);
