@@ -81,7 +81,7 @@ class PiecewisePath {
   double lambda_ = 0;
   bool careful_ = false;  // small features matter (no noise, or scales apart): refit() at every step
   bool finished_ = false;
-  bool lost_ = false;  // rounding errors broke a careful path
+  bool lost_ = false;   // rounding errors broke a careful path
   int64_t event_ = -1;  // the feature whose event ended the last piece
   std::vector<Piece> pieces_;
   std::vector<int32_t> pool_index_, members_;  // members_: the pivoted-in features
