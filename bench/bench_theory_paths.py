@@ -89,9 +89,10 @@ def main() -> None:
                 start = time.perf_counter()
                 values.append(peer.solve(radii[i]))
                 seconds.append(time.perf_counter() - start)
-            run.check(
-                f"{norm} d={d} equals Clarabel", float(np.abs(answer.risk[asked] / values - 1).max()), 1e-6
-            )
+            # Ours is certified below; Clarabel stops within its own tolerance of the optimum, about 1e-6 at d = 1000.
+            excess = answer.risk[asked] / values - 1
+            run.check(f"{norm} d={d} above Clarabel's value", max(float(excess.max()), 0.0), 1e-7)
+            run.check(f"{norm} d={d} equals Clarabel", float(np.abs(excess).max()), 1e-5)
             run.check(f"{norm} d={d} certificate", float((answer.gap / answer.risk).max()), 1e-9)
             times = run.measure(
                 {"ours": partial(whole_call, problem, norm, radii)},

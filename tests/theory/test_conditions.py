@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from samples import random_problem, read_samples
 
 from pyadvspur import AdvSpurError
 from pyadvspur.theory import LinearProblem, examples, never_uses_spurious
 from pyadvspur.theory.norms import NORMS, C
-from tests.theory.samples import random_problem, read_samples
 
 
 def test_samples(data_dir):

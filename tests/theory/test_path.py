@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from oracle import integer_problem, least_risk
+from samples import random_problem, read_samples
 
 from pyadvspur import AdvSpurError
 from pyadvspur.theory import LinearProblem
 from pyadvspur.theory.norms import NORMS, C
 from pyadvspur.theory.reference import radius_of
-from tests.theory.oracle import integer_problem, least_risk
-from tests.theory.samples import random_problem, read_samples
 
 FRACTIONS = np.array([1e-6, 1e-3, 0.05, 0.3, 0.5, 0.63, 0.7, 0.9, 0.98, 0.9999])
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from samples import read_samples
 
 from pyadvspur.theory import reference
-from tests.theory.samples import read_samples
 
 
 def test_radius_and_multiplier_are_inverse():

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from samples import random_problem, read_samples
 
 from pyadvspur import AdvSpurError
 from pyadvspur.theory import examples, spurious_shift
 from pyadvspur.theory.norms import NORMS
-from tests.theory.samples import random_problem, read_samples
 
 
 def test_samples(data_dir):

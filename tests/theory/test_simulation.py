@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from samples import random_problem
 
 from pyadvspur import AdvSpurError
 from pyadvspur.theory import LinearProblem, simulate
-from tests.theory.samples import random_problem
 
 
 def test_moments():

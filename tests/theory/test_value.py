@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from samples import random_problem
 
 from pyadvspur.theory import LinearProblem, preserved_value
 from pyadvspur.theory.norms import NORMS
-from tests.theory.samples import random_problem
 
 TABLE = {  # R*(rho) / R*(0) at eps = 0.5, rho = 0, .25, .5, .75, .9, .99
     (1, "l2"): (1, 0.9933, 0.9697, 0.9140, 0.8486, 0.7865),
