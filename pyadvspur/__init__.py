@@ -12,18 +12,6 @@ from pyadvspur.errors import AdvSpurError
 
 __version__ = "0.1.0"
 
-_PARTS = (
-    "attacks",
-    "benchmarks",
-    "evaluation",
-    "masking",
-    "metrics",
-    "models",
-    "reference",
-    "report",
-    "theory",
-)
-
 if TYPE_CHECKING:
     from pyadvspur import attacks, benchmarks, evaluation, masking, metrics, models, reference, report, theory
 
@@ -40,6 +28,7 @@ __all__ = [
     "report",
     "theory",
 ]
+_PARTS = __all__[2:]  # all but the error and the version
 
 
 def __getattr__(name: str):

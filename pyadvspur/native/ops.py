@@ -23,6 +23,11 @@ def register(schema: str, *, cpu: Callable, cuda: Callable, fake: Callable) -> C
     return getattr(torch.ops.advspur, name)
 
 
+def signed_seed(seed: int) -> int:
+    """Any integer as the int64 with the same low 64 bits, which an operator can take."""
+    return (seed + 2**63) % 2**64 - 2**63
+
+
 def threads() -> int:
     """Threads a kernel may use: torch's setting, so that one switch rules both."""
     return torch.get_num_threads()

@@ -7,7 +7,7 @@ import torch
 from pyadvspur.errors import bad
 from pyadvspur.native.core import core, has_cuda
 from pyadvspur.native.memory import empty
-from pyadvspur.native.ops import cuda_stream, register, threads
+from pyadvspur.native.ops import cuda_stream, register, signed_seed, threads
 from pyadvspur.reference import random as reference
 
 _KINDS = {"bits": 0, "uniform": 1, "normal": 2}
@@ -65,5 +65,5 @@ def draw(ids: torch.Tensor, n: int, kind: str, seed: int, stream: int) -> torch.
         raise bad("native.draw", "n", n, "an integer in [0, 2**34), the length of one stream")
     dtype = torch.int32 if kind == "bits" else torch.float32
     out = empty(len(ids), n, dtype=dtype, device=ids.device)
-    _draw(out, ids.contiguous(), _KINDS[kind], (seed + 2**63) % 2**64 - 2**63, stream)
+    _draw(out, ids.contiguous(), _KINDS[kind], signed_seed(seed), stream)
     return out

@@ -6,7 +6,7 @@ import torch
 
 from pyadvspur.native.core import core, has_cuda
 from pyadvspur.native.memory import empty as empty_tensor
-from pyadvspur.native.ops import cuda_stream, register, threads
+from pyadvspur.native.ops import cuda_stream, register, signed_seed, threads
 from pyadvspur.reference import render as reference
 
 MAX_VARIANTS: int = core.max_variants
@@ -119,6 +119,6 @@ def render(
     if b:
         _render(
             out, empty, scratch, images, masks, partners, ids, kinds, regions, amounts,
-            (seed + 2**63) % 2**64 - 2**63, stream, mean, scale,
+            signed_seed(seed), stream, mean, scale,
         )  # fmt: skip
     return empty
