@@ -7,15 +7,14 @@ Classes load when first used.
 from __future__ import annotations
 
 import importlib
+import inspect
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pyadvspur.errors import bad, unknown
 
 if TYPE_CHECKING:
-    from pyadvspur.benchmarks.base import Batch, Benchmark, Condition
-    from pyadvspur.benchmarks.embedded import Embedded
-    from pyadvspur.benchmarks.imagenet9 import ImageNet9
+    from pyadvspur.benchmarks.base import Benchmark
 
 # name on the command line -> (module, class, whether it reads a folder)
 _BENCHMARKS = {
@@ -24,7 +23,7 @@ _BENCHMARKS = {
 }
 _BASE = ("Batch", "Benchmark", "Condition")
 
-__all__ = ["Batch", "Benchmark", "Condition", "Embedded", "ImageNet9", "get", "names", "parse"]
+__all__ = [*_BASE, *(found[1] for found in _BENCHMARKS.values()), "find", "get", "names", "parse"]
 
 
 def names() -> list[str]:
@@ -32,24 +31,71 @@ def names() -> list[str]:
     return sorted(_BENCHMARKS)
 
 
-def get(name: str, root: str | Path | None = None) -> Benchmark:
-    """A benchmark by name. root: the folder of its data, for those that read one."""
+def find(name: str) -> type[Benchmark]:
+    """The class of a benchmark, by name."""
     if name not in _BENCHMARKS:
-        raise unknown("benchmarks.get", "name", name, _BENCHMARKS)
-    module, class_name, reads_folder = _BENCHMARKS[name]
+        raise unknown("benchmarks", "name", name, _BENCHMARKS)
+    module, class_name, _ = _BENCHMARKS[name]
+    return getattr(importlib.import_module(f"pyadvspur.benchmarks.{module}"), class_name)
+
+
+def get(name: str, root: str | Path | None = None, **options: Any) -> Benchmark:
+    """A benchmark by name. root: the folder of its data, for those that read one. options: what its class takes.
+
+    Raises AdvSpurError for unknown names and options, and for a folder that is missing or not wanted.
+    """
+    cls = find(name)
+    reads_folder = _BENCHMARKS[name][2]
     if reads_folder != (root is not None):
         takes = f"the folder that holds {name}" if reads_folder else f"nothing: {name!r} is made at run time"
         raise bad(
             "benchmarks.get", "root", repr(root), takes, f"On the command line: {name}=DIR." * reads_folder
         )
-    cls = getattr(importlib.import_module(f"pyadvspur.benchmarks.{module}"), class_name)
-    return cls(root) if reads_folder else cls()
+    taken = _options(cls, reads_folder)
+    for option in options:
+        if not taken:
+            raise bad("benchmarks.get", "options", option, f"none: {name!r} has no options")
+        if option not in taken:
+            raise unknown("benchmarks.get", f"an option of {name!r}", option, taken)
+    return cls(root, **options) if reads_folder else cls(**options)
 
 
 def parse(text: str) -> Benchmark:
-    """A benchmark from "embedded" or "imagenet9=DIR"."""
-    name, given, root = text.partition("=")
-    return get(name.strip(), root if given else None)
+    """A benchmark from text: "embedded", "imagenet9=DIR", "imagenet9=DIR?size=32".
+
+    Options follow the first question mark, joined by "&": `size=32&readout=probe`. Values are read as an integer, a
+    number, true or false, and otherwise stay text.
+    """
+    head, asked, query = text.partition("?")
+    name, given, root = head.partition("=")
+    options: dict[str, Any] = {}
+    for part in query.split("&") if asked else ():
+        option, is_pair, value = part.partition("=")
+        if not is_pair or not option:
+            takes = "options as NAME=DIR?option=value&option=value"
+            raise bad("benchmarks.parse", f"{text!r}, after '?'", repr(part), takes)
+        if option in options:
+            raise bad("benchmarks.parse", f"{text!r}, option {option!r}", "two values", "one")
+        options[option] = _value(value)
+    return get(name.strip(), root if given else None, **options)
+
+
+def _value(text: str) -> int | float | bool | str:
+    if text in ("true", "false"):
+        return text == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return text
+
+
+def _options(cls: type, reads_folder: bool) -> list[str]:
+    """Names of the keyword arguments that a class takes, without its folder."""
+    parameters = list(inspect.signature(cls).parameters.values())
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return [p.name for p in parameters[1 if reads_folder else 0 :] if p.kind in named]
 
 
 def __getattr__(name: str):

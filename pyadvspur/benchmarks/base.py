@@ -19,6 +19,7 @@ from pyadvspur.errors import bad, unknown
 if TYPE_CHECKING:
     import pandas
 
+    from pyadvspur.benchmarks.readout import Readout
     from pyadvspur.labels import LabelMap
     from pyadvspur.masking import Variant
     from pyadvspur.metrics import Measure
@@ -48,7 +49,8 @@ class Batch:
     its id, so that they are compared on common random numbers.
     images: uint8 (B, H, W, 3). masks: uint8 (B, H, W), 255 = foreground, or None where there are none.
     labels: int64 (B,). groups: int64 (B,), -1 = no group. partners: uint8 (B, H, W, 3), the images whose backgrounds
-    replace these in `swap` variants, or None.
+    replace these in `swap` variants, or None. errors: one text a sample, "" = fine; a sample with an error has an
+    image of zeros and is no outcome. None: all are fine.
     """
 
     ids: torch.Tensor
@@ -57,6 +59,7 @@ class Batch:
     labels: torch.Tensor
     groups: torch.Tensor
     partners: torch.Tensor | None = None
+    errors: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -78,6 +81,11 @@ class Benchmark(ABC):
     measures: what is derived from the outcomes, as plain data.
     group_names: what group g means; empty without groups.
     input_size: height and width of the images that `read` gives.
+    preprocessing: the name of what made them from files (`pixels.preprocessing`), "none" where there are no files.
+    Part of the fingerprint.
+    readout: how a head is fitted on this data for a frozen model before anything is measured, or None. Its sources
+    need not be conditions, but `size` and `read` know them.
+    homepage, licence: where the data come from, and under what terms; one line each.
     """
 
     name: str
@@ -88,6 +96,10 @@ class Benchmark(ABC):
     measures: tuple[Measure, ...] = ()
     group_names: tuple[str, ...] = ()
     input_size: int
+    preprocessing: str = "none"
+    readout: Readout | None = None
+    homepage: str = ""
+    licence: str = ""
 
     @abstractmethod
     def size(self, source: str) -> int:
