@@ -14,8 +14,8 @@ from pyadvspur import AdvSpurError
 from pyadvspur.benchmarks import layouts
 from pyadvspur.benchmarks.decode import read_rgb
 from pyadvspur.benchmarks.imagenet9 import ImageNet9
-from pyadvspur.benchmarks.imagenet9_classes import DIRECTORIES, class_of_output
-from pyadvspur.benchmarks.imagenet9_layout import VARIATIONS
+from pyadvspur.benchmarks.imagenet9.classes import DIRECTORIES, class_of_output
+from pyadvspur.benchmarks.imagenet9.layout import VARIATIONS
 from pyadvspur.labels import LabelMap
 
 

@@ -9,5 +9,4 @@ VARIATIONS = (
 )  # fmt: skip
 PER_CLASS = 450
 SIZE = 224
-SAMPLE_MARK = "SAMPLE.json"  # in a generated copy: what it holds
 READERS = min(8, os.cpu_count() or 1)  # threads that decode files

@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyadvspur.benchmarks.decode import read_rgb
-from pyadvspur.benchmarks.imagenet9_classes import DIRECTORIES
-from pyadvspur.benchmarks.imagenet9_layout import PER_CLASS, READERS, SAMPLE_MARK, VARIATIONS
+from pyadvspur.benchmarks.imagenet9.classes import DIRECTORIES
+from pyadvspur.benchmarks.imagenet9.layout import PER_CLASS, READERS, VARIATIONS
+from pyadvspur.benchmarks.material import MARK
 from pyadvspur.errors import AdvSpurError
 
 if TYPE_CHECKING:
     import pandas
 
-    from pyadvspur.benchmarks.imagenet9 import ImageNet9
+    from pyadvspur.benchmarks.imagenet9.benchmark import ImageNet9
 
 
 def verify(benchmark: ImageNet9) -> pandas.DataFrame:
@@ -23,11 +24,11 @@ def verify(benchmark: ImageNet9) -> pandas.DataFrame:
 
     try:
         per_class = benchmark.expected_per_class()
-        generated = (benchmark.root / SAMPLE_MARK).is_file()
+        generated = (benchmark.root / MARK).is_file()
         rows = [("copy", "", "generated sample" if generated else "as published", True, str(benchmark.root))]
     except (ValueError, KeyError, OSError) as error:
         per_class = PER_CLASS
-        rows = [("copy", "", "damaged mark", False, f"{SAMPLE_MARK}: {error}")]
+        rows = [("copy", "", "damaged mark", False, f"{MARK}: {error}")]
     total = per_class * len(DIRECTORIES)
     present = [condition.source for condition in benchmark.conditions]
     for variation in VARIATIONS:

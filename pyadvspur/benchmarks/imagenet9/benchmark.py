@@ -22,8 +22,9 @@ import torch
 
 from pyadvspur.benchmarks.base import Batch, Benchmark, Condition
 from pyadvspur.benchmarks.decode import read_rgb
-from pyadvspur.benchmarks.imagenet9_classes import DIRECTORIES, NAMES, class_of_output
-from pyadvspur.benchmarks.imagenet9_layout import PER_CLASS, READERS, SAMPLE_MARK, SIZE, VARIATIONS
+from pyadvspur.benchmarks.imagenet9.classes import DIRECTORIES, NAMES, class_of_output
+from pyadvspur.benchmarks.imagenet9.layout import PER_CLASS, READERS, SIZE, VARIATIONS
+from pyadvspur.benchmarks.material import MARK
 from pyadvspur.errors import AdvSpurError, bad, unknown
 from pyadvspur.metrics import Measure
 
@@ -110,7 +111,7 @@ class ImageNet9(Benchmark):
 
     def verify(self) -> pandas.DataFrame:
         """Counts, class directories, masks, and whether every file can be read; reads every file once."""
-        from pyadvspur.benchmarks.imagenet9_verify import verify
+        from pyadvspur.benchmarks.imagenet9.verify import verify
 
         return verify(self)
 
@@ -144,7 +145,7 @@ class ImageNet9(Benchmark):
 
     def expected_per_class(self) -> int:
         """450, or what a generated copy says of itself."""
-        mark = self.root / SAMPLE_MARK
+        mark = self.root / MARK
         return int(json.loads(mark.read_text())["per_class"]) if mark.is_file() else PER_CLASS
 
     def __getstate__(self) -> dict:
