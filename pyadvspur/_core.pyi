@@ -7,7 +7,7 @@ import numpy
 import numpy.typing
 import typing
 import typing_extensions
-__all__: list[str] = ['Block', 'TheoryPath', 'device_count', 'draw_cpu', 'draw_cuda', 'drop_kept_blocks', 'finite_fit', 'has_cuda', 'instruction_set', 'max_variants', 'openmp', 'project_cpu', 'project_cuda', 'render_cpu', 'render_cuda', 'render_part', 'score_cpu', 'score_cuda', 'set_blas', 'step_cpu', 'step_cuda', 'theory_solve_many', 'why_no_device']
+__all__: list[str] = ['Block', 'TheoryPath', 'device_count', 'dilate_cpu', 'draw_cpu', 'draw_cuda', 'drop_kept_blocks', 'finite_fit', 'has_cuda', 'instruction_set', 'max_variants', 'openmp', 'project_cpu', 'project_cuda', 'render_cpu', 'render_cuda', 'render_part', 'score_cpu', 'score_cuda', 'set_blas', 'step_cpu', 'step_cuda', 'theory_solve_many', 'why_no_device']
 class Block:
     def __init__(self, bytes: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
@@ -25,6 +25,8 @@ class TheoryPath:
     def solve(self, eps: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> typing.Any:
         ...
 def device_count() -> int:
+    ...
+def dilate_cpu(*, masks: typing.SupportsInt | typing.SupportsIndex, out: typing.SupportsInt | typing.SupportsIndex, samples: typing.SupportsInt | typing.SupportsIndex, height: typing.SupportsInt | typing.SupportsIndex, width: typing.SupportsInt | typing.SupportsIndex, reach: typing.SupportsInt | typing.SupportsIndex, rounds: typing.SupportsInt | typing.SupportsIndex, threads: typing.SupportsInt | typing.SupportsIndex) -> None:
     ...
 def draw_cpu(*, kind: typing.SupportsInt | typing.SupportsIndex, out: typing.SupportsInt | typing.SupportsIndex, ids: typing.SupportsInt | typing.SupportsIndex, n_samples: typing.SupportsInt | typing.SupportsIndex, n: typing.SupportsInt | typing.SupportsIndex, seed: typing.SupportsInt | typing.SupportsIndex, stream: typing.SupportsInt | typing.SupportsIndex, threads: typing.SupportsInt | typing.SupportsIndex) -> None:
     ...
