@@ -33,12 +33,17 @@ def _clean() -> Variant:
 
 @dataclass(frozen=True)
 class Condition:
-    """One way of showing one source. `trial` numbers the noise draw; clean conditions have trial 0."""
+    """One way of showing one source. `trial` numbers the noise draw; clean conditions have trial 0.
+
+    label_map: by which of the benchmark's label maps outputs are read, "" = its only one. Conditions that differ in
+    nothing else share one forward pass.
+    """
 
     name: str
     source: str
     variant: Variant = field(default_factory=_clean)
     trial: int = 0
+    label_map: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,7 @@ class Benchmark(ABC):
     Part of the fingerprint.
     readout: how a head is fitted on this data for a frozen model before anything is measured, or None. Its sources
     need not be conditions, but `size` and `read` know them.
+    frame: the colour (R, G, B) of a 1-pixel border that every image shown in a report gets, where a licence asks so.
     homepage, licence: where the data come from, and under what terms; one line each.
     """
 
@@ -98,6 +104,7 @@ class Benchmark(ABC):
     input_size: int
     preprocessing: str = "none"
     readout: Readout | None = None
+    frame: tuple[int, int, int] | None = None
     homepage: str = ""
     licence: str = ""
 
@@ -110,8 +117,11 @@ class Benchmark(ABC):
         """Samples start..stop-1 of a source, in an order that never changes."""
 
     @abstractmethod
-    def label_map(self, n_outputs: int) -> LabelMap:
-        """How the outputs of a model with n_outputs outputs answer this benchmark's labels."""
+    def label_map(self, n_outputs: int, name: str = "") -> LabelMap:
+        """How the outputs of a model with n_outputs outputs answer this benchmark's labels.
+
+        name: which map, for benchmarks whose conditions name one; the others need not take it.
+        """
 
     @abstractmethod
     def fingerprint(self) -> str:
@@ -127,6 +137,11 @@ class Benchmark(ABC):
             if condition.name == name:
                 return condition
         raise unknown(f"benchmarks.{self.name}", "condition", name, [c.name for c in self.conditions])
+
+    def map_of(self, condition: str, n_outputs: int) -> LabelMap:
+        """The label map of a condition, for a model with n_outputs outputs."""
+        chosen = self.condition(condition).label_map
+        return self.label_map(n_outputs, chosen) if chosen else self.label_map(n_outputs)
 
     def batches(self, source: str, batch_size: int) -> Iterator[Batch]:
         """All of a source, batch after batch."""

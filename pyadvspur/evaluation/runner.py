@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -76,13 +77,18 @@ class Runner:
         # On the CPU a sample's bits must not depend on the batch, so the model sees chunks of one fixed size.
         with Forward(model) as forward, closing(self._batches(benchmark, job[0])) as batches:
             for batch in batches:
-                for unit, x in self._rendered(job, batch):
-                    if unit.key in errors:
-                        continue
+                for units, x in self._rendered(job, batch):
+                    alive = [unit for unit in units if unit.key not in errors]
                     try:
-                        rows[unit.key].append(self._score(forward, benchmark, unit, batch, x))
+                        logits = self._logits(forward, x) if alive else None
                     except Exception as error:
-                        errors[unit.key] = _text(error)
+                        errors.update({unit.key: _text(error) for unit in alive})
+                        continue
+                    for unit in alive:
+                        try:
+                            rows[unit.key].append(self._score(logits, benchmark, unit, batch))
+                        except Exception as error:
+                            errors[unit.key] = _text(error)
                 advance(len(batch))
         for unit in job:
             if unit.key not in errors:
@@ -95,16 +101,18 @@ class Runner:
                 )
         return errors
 
-    def _score(
-        self, forward: Forward, benchmark: Benchmark, unit: Unit, batch: Batch, x: torch.Tensor
-    ) -> dict[str, torch.Tensor]:
+    def _logits(self, forward: Forward, x: torch.Tensor) -> torch.Tensor:
         def infer(chunk: int | None) -> torch.Tensor:
             forward.chunk = chunk
             return forward.logits(x)
 
-        logits = self._within_memory(infer, len(x))
+        return self._within_memory(infer, len(x))
+
+    def _score(
+        self, logits: torch.Tensor, benchmark: Benchmark, unit: Unit, batch: Batch
+    ) -> dict[str, torch.Tensor]:
         labels = batch.labels.to(self.device)
-        found = score(logits, labels, benchmark.label_map(logits.shape[1]))
+        found = score(logits, labels, benchmark.map_of(unit.condition, logits.shape[1]))
         _refuse_nonfinite(int((found.prediction == -2).sum()), len(batch), unit)
         return {"sample": batch.ids, "label": batch.labels, "group": batch.groups, **found._asdict()}
 
@@ -113,7 +121,7 @@ class Runner:
     def _attack(self, model: torch.nn.Module, unit: Unit, advance: Callable[[int], None]) -> dict[str, str]:
         benchmark = self.setup.benchmarks[unit.benchmark]
         spec = attacks.parse(unit.attack)
-        wrapped = ClassLogits(model, benchmark.label_map)
+        wrapped = ClassLogits(model, partial(benchmark.map_of, unit.condition))
         rows = []
         with closing(self._batches(benchmark, unit)) as batches:
             for batch in batches:
@@ -179,8 +187,8 @@ class Runner:
                     ahead = reader.submit(benchmark.read, unit.source, *following)
                 yield batch
 
-    def _rendered(self, job: Job, batch: Batch) -> Iterator[tuple[Unit, torch.Tensor]]:
-        """Each unit's images of a batch; one pass renders all variants of a trial."""
+    def _rendered(self, job: Job, batch: Batch) -> Iterator[tuple[Job, torch.Tensor]]:
+        """The images of a batch as units show them, with these units; one pass renders all variants of a trial."""
         to = {"device": self.device, "non_blocking": True}
         images, ids = batch.images.to(**to), batch.ids.to(**to)
         masks = None if batch.masks is None else batch.masks.to(**to)
@@ -192,8 +200,8 @@ class Runner:
             x = masking.render(
                 images, masks, variants, ids=ids, seed=units[0].seed, trial=trial, partners=partners
             )
-            for unit in units:
-                yield unit, x[names.index(unit.variant)]
+            for name, shown in zip(names, x):
+                yield tuple(unit for unit in units if unit.variant == name), shown
 
     def _within_memory(self, work: Callable[[int | None], T], n: int) -> T:
         """work(chunk); where the GPU's memory does not hold a chunk, again with half of it, from then on."""

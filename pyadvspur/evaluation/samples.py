@@ -27,6 +27,8 @@ def strip(benchmark: Benchmark, condition: Condition, seed: int) -> bytes:
     while x.shape[-1] > 160:
         x = torch.nn.functional.avg_pool2d(x, 2)
     rows = (x * 255).round().to(torch.uint8).permute(2, 0, 3, 1)  # (H, B, W, 3)
+    if benchmark.frame is not None:
+        rows = _framed(rows, benchmark.frame)
     gap = torch.full((rows.shape[0], rows.shape[1], max(2, rows.shape[2] // 16), 3), 255, dtype=torch.uint8)
     image = torch.cat([rows, gap], dim=2).flatten(1, 2)
     held = io.BytesIO()
@@ -34,9 +36,22 @@ def strip(benchmark: Benchmark, condition: Condition, seed: int) -> bytes:
     return held.getvalue()
 
 
+def _framed(rows: torch.Tensor, colour: tuple[int, int, int]) -> torch.Tensor:
+    """A border of one pixel around every image of a strip (H, B, W, 3); shown at this size, it stays one pixel."""
+    height, n, width, _ = rows.shape
+    framed = torch.tensor(colour, dtype=torch.uint8).expand(height + 2, n, width + 2, 3).clone()
+    framed[1:-1, :, 1:-1] = rows
+    return framed
+
+
 def save(store: Store, benchmarks: Iterable[Benchmark], seed: int) -> None:
     """Write samples/<benchmark>/<condition>.png for every condition that is not there yet."""
     for benchmark in benchmarks:
+        shown = set()
         for condition in benchmark.conditions:
+            look = (condition.source, condition.variant.name, condition.trial)
+            if look in shown:  # the same images, read by another label map
+                continue
+            shown.add(look)
             if benchmark.size(condition.source) and not store.has_sample(benchmark.name, condition.name):
                 store.write_sample(benchmark.name, condition.name, strip(benchmark, condition, seed))
