@@ -9,7 +9,8 @@ from __future__ import annotations
 from pyadvspur.attacks.balls import project, project_l1_box
 from pyadvspur.attacks.forward import Forward
 from pyadvspur.attacks.guard import evaluating
-from pyadvspur.attacks.pgd import AttackResult, pgd
+from pyadvspur.attacks.pgd import pgd
+from pyadvspur.attacks.result import AttackResult
 from pyadvspur.attacks.robust_accuracy import robust_accuracy
 from pyadvspur.attacks.spec import AttackSpec, parse
 from pyadvspur.attacks.sweep import SweepResult, sweep

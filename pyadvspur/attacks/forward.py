@@ -16,11 +16,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
-from pyadvspur.errors import bad, unknown
+from pyadvspur.errors import AdvSpurError, bad, unknown
 
 CHUNK_CPU = 16  # a multiple of 16: matrix kernels treat the rows of a smaller remainder differently
 CHUNK_CUDA = 256
 _PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+class NoGradientError(AdvSpurError):
+    """A gradient was asked of a model that is not differentiable in its input."""
 
 
 class Forward:
@@ -113,9 +117,10 @@ class Forward:
             x = x.detach().requires_grad_()
             logits = self._call(model, x)
             if not logits.requires_grad:
-                raise bad(
+                refusal = bad(
                     "attacks", "model", "logits without a gradient", "a model differentiable in its input"
                 )
+                raise NoGradientError(f"{refusal} The attack 'square' needs no gradient.")
             values = loss(logits, *args)
             (grad,) = torch.autograd.grad(values.sum(), x, allow_unused=True)  # parameters get no gradients
         if grad is None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
-from pyadvspur.attacks.spec import NORMS
+from pyadvspur.attacks.members import NORMS
 from pyadvspur.errors import bad, unknown
 
 

@@ -9,13 +9,12 @@ compacted. Of the others the iterate with the highest loss is kept.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-
 import torch
 
 from pyadvspur.attacks import losses
-from pyadvspur.attacks.balls import distance, draw_start, inside
+from pyadvspur.attacks.balls import draw_start
 from pyadvspur.attacks.forward import Forward, unit_size
+from pyadvspur.attacks.searcher import Batch, Found, Searcher
 from pyadvspur.native.random import draw
 from pyadvspur.native.step import step_
 from pyadvspur.streams import DIRECTION, stream
@@ -24,59 +23,7 @@ MOMENTUM = 0.75  # weight of the earlier directions, each gradient at mean size 
 FIRST_STEP = 2.0  # of eps; falls with the square of the steps left
 
 
-@dataclass
-class Batch:
-    """The samples still under attack; every field has one row a sample, or is None."""
-
-    row: torch.Tensor  # int64: place in the caller's batch
-    ids: torch.Tensor
-    x0: torch.Tensor
-    y: torch.Tensor
-    eps: torch.Tensor
-    mask: torch.Tensor | None = None
-    target: torch.Tensor | None = None
-    size: torch.Tensor | None = None  # step size, where the caller gave one
-    x: torch.Tensor | None = None  # the iterate
-    velocity: torch.Tensor | None = None
-    best: torch.Tensor | None = None  # the iterate with the highest loss, and that loss
-    best_loss: torch.Tensor | None = None
-
-    def __len__(self) -> int:
-        return len(self.row)
-
-    def select(self, rows: torch.Tensor) -> Batch:
-        values = ((f.name, getattr(self, f.name)) for f in fields(self))
-        return type(self)(**{name: None if v is None else v[rows] for name, v in values})
-
-
-class Found:
-    """What an attack has found, in the caller's order."""
-
-    def __init__(self, x: torch.Tensor):
-        n, device = len(x), x.device
-        self.x = x.clone()  # the point that broke the sample, or the worst one yet
-        self.loss = torch.full((n,), float("-inf"), device=device)
-        self.broken = torch.zeros(n, dtype=torch.bool, device=device)
-        self.steps = torch.zeros(n, dtype=torch.int64, device=device)
-        # the nearest point beyond the radius that breaks the sample: a larger radius need not search again
-        self.hint = x.clone()
-        self.hint_distance = torch.full((n,), float("inf"), dtype=torch.float64, device=device)
-
-    def broke(self, batch: Batch, loss: torch.Tensor) -> None:
-        self.x[batch.row], self.loss[batch.row], self.broken[batch.row] = batch.x, loss, True
-
-    def broke_outside(self, batch: Batch, far: torch.Tensor) -> None:
-        nearer = far < self.hint_distance[batch.row]
-        rows = batch.row[nearer]
-        self.hint[rows], self.hint_distance[rows] = batch.x[nearer], far[nearer]
-
-    def held(self, batch: Batch) -> None:
-        better = batch.best_loss > self.loss[batch.row]
-        rows = batch.row[better]
-        self.x[rows], self.loss[rows] = batch.best[better], batch.best_loss[better]
-
-
-class Loop:
+class Loop(Searcher):
     """Projected gradient ascent: sign (linf), unit (l2) or sparse (l1) steps along the gradient.
 
     Without a step size: momentum, and steps that fall from 2 eps to 0. With one: the textbook's constant
@@ -84,9 +31,8 @@ class Loop:
     """
 
     def __init__(self, forward: Forward, norm: str, loss: str, steps: int, seed: int):
-        self.forward, self.norm, self.loss = forward, norm, losses.get(loss)
-        self.steps, self.seed = steps, seed
-        self.zero_gradients = self.nonfinite_logits = 0
+        super().__init__(forward, norm, losses.get(loss), seed)
+        self.steps = steps
 
     # what an attack may override
 
@@ -133,26 +79,12 @@ class Loop:
 
     def _look(self, batch: Batch, logits: torch.Tensor, loss: torch.Tensor, found: Found):
         """Note the best iterates, take out the samples that broke: the rest, and their rows (None: all)."""
-        finite = logits.isfinite().all(1)
-        self.nonfinite_logits += int((~finite).sum())
-        loss = torch.where(finite & loss.isfinite(), loss, float("-inf"))
+        loss = torch.where(logits.isfinite().all(1) & loss.isfinite(), loss, float("-inf"))
         better = loss > batch.best_loss
         batch.best_loss = torch.where(better, loss, batch.best_loss)
         batch.best = torch.where(better.view(-1, *[1] * (batch.x.dim() - 1)), batch.x, batch.best)
-        predicted = logits.argmax(1)
-        hit = (predicted != batch.y) if batch.target is None else (predicted == batch.target)
-        hits = (hit & finite).nonzero()[:, 0]
-        if not len(hits):
-            return batch, None
-        broke = batch.select(hits)
-        far = distance(broke.x, broke.x0, self.norm)
-        within = inside(far, broke.eps)
-        found.broke(broke.select(within), loss[hits][within])
-        found.broke_outside(broke.select(~within), far[~within])
-        kept = torch.ones(len(batch), dtype=torch.bool, device=hits.device)
-        kept[hits[within]] = False
-        kept = kept.nonzero()[:, 0]
-        return batch.select(kept), kept
+        kept = self.take_hits(batch, logits, loss, found)
+        return (batch, None) if kept is None else (batch.select(kept), kept)
 
     def _mend(self, batch: Batch, grad: torch.Tensor, usable: torch.Tensor, number: int) -> torch.Tensor:
         """A random direction, keyed by the sample, where there is no gradient."""

@@ -3,37 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 
-from pyadvspur.attacks.balls import distance
-from pyadvspur.attacks.guard import check_batch, check_count, check_eps, check_norm
-from pyadvspur.attacks.run import attacking
+from pyadvspur.attacks.forward import Forward
+from pyadvspur.attacks.loop import Loop
+from pyadvspur.attacks.phases import PhasedLoop
+from pyadvspur.attacks.result import AttackResult, attack_once
+from pyadvspur.attacks.stage import Stage, settle, whole
 
 
-@dataclass(frozen=True)
-class AttackResult:
-    """What an attack found; every tensor has one row a sample.
-
-    x_adv: float32 (B, C, H, W): the point that broke the sample, or else the worst one seen (highest loss).
-    broken: bool (B,), verified: the float32 model in eval mode misclassifies x_adv (targeted: gives the
-    target), and x_adv lies in the ball (1e-6 relative) and in [0,1]. Not broken means "survived this attack",
-    never "robust". loss: float32 (B,) at x_adv. distance: float32 (B,), ||x_adv - x|| in the attack's norm.
-    steps_used: int64 (B,). prediction: int64 (B,) at x_adv (-2: logits not finite). margin: float32 (B,), z_y
-    - max_{i != y} z_i at x_adv. zero_gradients, nonfinite_logits: how often a random direction stood in for a
-    missing gradient, and how often logits were not finite (such a point never counts as broken).
-    """
-
-    x_adv: torch.Tensor
-    broken: torch.Tensor
-    loss: torch.Tensor
-    distance: torch.Tensor
-    steps_used: torch.Tensor
-    prediction: torch.Tensor
-    margin: torch.Tensor
-    zero_gradients: int = 0
-    nonfinite_logits: int = 0
+def build(forward: Forward, norm: str, seed: int, *, steps: int, loss: str) -> Loop:
+    kind = Loop if norm == "linf" else PhasedLoop
+    return kind(forward, norm, loss, steps, seed)
 
 
 def pgd(
@@ -67,17 +49,9 @@ def pgd(
     Raises AdvSpurError for what it cannot use. Source: Madry et al. 2018; l1: Croce & Hein 2021.
     """
     where = "attacks.pgd"
-    check_norm(where, norm)
-    batch = check_batch(where, x, y, ids, mask, targets)
-    eps = check_eps(where, eps, batch.x)
-    step_size = None if step_size is None else check_eps(where, step_size, batch.x, "step_size")
-    check_count(where, "steps", steps)
-    check_count(where, "restarts", restarts)
-    with attacking(model, batch, norm, loss, steps, step_size, seed, precision) as run:
-        run.attack(eps, restarts)
-    found = run.found
-    far = distance(found.x, batch.x, norm).float()
-    return AttackResult(
-        found.x, found.broken, found.loss, far, found.steps, run.prediction, run.margin,
-        run.loop.zero_gradients, run.loop.nonfinite_logits,
+    options = settle(where, "pgd", {"steps": steps, "loss": loss})
+    stages = [Stage("pgd", options, whole(where, "restarts", restarts))]
+    return attack_once(
+        where, model, x, y, norm, eps, stages, step_size=step_size, seed=seed, ids=ids, mask=mask, targets=targets,
+        precision=precision,
     )  # fmt: skip

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import torch
 
-from pyadvspur.attacks.loop import Batch, Loop
+from pyadvspur.attacks.loop import Loop
+from pyadvspur.attacks.searcher import Batch
 from pyadvspur.native.step import step_
 
 # (end, as a share of the steps; radius, in eps)

@@ -28,15 +28,15 @@ def robust_accuracy(
     norm: str,
     eps: Sequence[float],
     attack: str = "pgd",
-    steps: int = 40,
+    steps: int | None = None,
     seed: int = 0,
     **options,
 ):
     """Accuracy under attack at each radius: a frame with one row a radius: eps, accuracy, low, high, n.
 
     data: a pair (x, y) of tensors, or an iterable of such pairs (or triples with ids; without them a sample's
-    id is its place in the whole). eps: ascending radii. options: those of `sweep`. accuracy: share of samples
-    that the attack did not break, an upper bound of the true robust accuracy; low, high: 95 % Wilson
+    id is its place in the whole). eps: ascending radii. attack, steps, options: those of `sweep`. accuracy: share
+    of samples that the attack did not break, an upper bound of the true robust accuracy; low, high: 95 % Wilson
     interval. A sample counts as accurate only where the clean prediction is right (logits that are not finite
     are wrong).
     """

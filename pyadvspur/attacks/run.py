@@ -3,89 +3,158 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
 
 from pyadvspur.attacks import losses
 from pyadvspur.attacks.balls import distance, inside
-from pyadvspur.attacks.forward import Forward
+from pyadvspur.attacks.forward import Forward, NoGradientError
 from pyadvspur.attacks.guard import Checked, evaluating
-from pyadvspur.attacks.loop import Batch, Found, Loop
-from pyadvspur.attacks.phases import PhasedLoop
+from pyadvspur.attacks.searcher import Batch, Found, Searcher
+from pyadvspur.attacks.stage import Stage
 from pyadvspur.errors import bad
 
 
 @contextmanager
 def attacking(
-    model: Callable, batch: Checked, norm: str, loss: str, steps: int, step_size, seed: int, precision: str,
-    chunk: int | None = None,
+    model: Callable, batch: Checked, norm: str, stages: Sequence[Stage], seed: int = 0,
+    precision: str = "float32", chunk: int | None = None, step_size: torch.Tensor | None = None,
 ) -> Iterator[Run]:  # fmt: skip
-    """A run over a checked batch; the model is as it was afterwards, and logits that were not finite are
-    warned of.
+    """A run of these stages over a checked batch; the model is as it was afterwards, and what a reader should know of
+    (logits that were not finite, notes) is warned of in one line each.
     """
+    for stage in stages:
+        if norm not in stage.member.norms:
+            raise bad("attacks", "norm", repr(norm), f"one of {stage.member.norms} for {stage.attack!r}")
     with evaluating(model), Forward(model, chunk) as exact, Forward(model, chunk, precision) as fast:
-        kind = Loop if norm == "linf" else PhasedLoop
-        loop = kind(exact if precision == "float32" else fast, norm, loss, steps, seed)
-        yield Run(exact, loop, batch, step_size)
-    if loop.nonfinite_logits:
+        forward = exact if precision == "float32" else fast
+        searchers = [stage.member.build(forward, norm, seed, **dict(stage.options)) for stage in stages]
+        run = Run(exact, stages, searchers, batch, step_size)
+        yield run
+    if run.nonfinite_logits:
         warnings.warn(
-            f"attacks: the model gave logits that are not finite {loop.nonfinite_logits} times; such a point never "
+            f"attacks: the model gave logits that are not finite {run.nonfinite_logits} times; such a point never "
             "counts as broken",
             RuntimeWarning,
             stacklevel=4,
         )
+    if run.notes:
+        warnings.warn(f"attacks: {'; '.join(run.notes)}", RuntimeWarning, stacklevel=4)
 
 
 class Run:
     """The state of one batch: what was found, and what the float32 model says of it.
 
     prediction: int64 (B,), -2 where logits were not finite. margin: float32 (B,), z_y - max other, NaN there.
-    Both at found.x. clean_correct: bool (B,).
+    Both at found.x. clean_correct: bool (B,). members: names of the stages, in order; found.broken_by indexes them.
+    notes: what ran otherwise than asked.
     """
 
-    def __init__(self, forward: Forward, loop: Loop, batch: Checked, step_size: torch.Tensor | None):
-        self.forward, self.loop, self.batch, self.step_size = forward, loop, batch, step_size
+    def __init__(
+        self, forward: Forward, stages: Sequence[Stage], searchers: Sequence[Searcher], batch: Checked,
+        step_size: torch.Tensor | None = None,
+    ):  # fmt: skip
+        self.forward, self.stages, self.searchers = forward, list(stages), list(searchers)
+        self.batch, self.step_size = batch, step_size
+        self.members = tuple(stage.name for stage in stages)
+        self.norm = searchers[0].norm
+        self.notes: list[str] = []
+        self.refused: set[int] = set()  # stages that cannot attack this model
+        self.nonfinite_verified = 0
         self.found = Found(batch.x)
-        logits, loss = forward.values(batch.x, self._clean_loss, batch.y, batch.targets)
-        self.prediction, self.margin, self.found.broken = self._judge(logits, slice(None))
-        self.found.loss = loss
+        self.logits = forward.logits(batch.x)
+        for name, labels in (("y", batch.y), ("targets", batch.targets)):
+            self._check_labels(name, labels)
+        self.prediction, self.margin, self.found.broken = self._judge(self.logits, slice(None))
         self.clean_correct = self.prediction == batch.y
+        self._rank(searchers[0], slice(None))
 
-    def _clean_loss(self, logits, y, targets):
-        for name, labels in (("y", y), ("targets", targets)):
-            if labels is not None and len(labels) and int(labels.max()) >= logits.shape[1]:
-                raise bad(
-                    "attacks", name, int(labels.max()), f"classes below the model's {logits.shape[1]} outputs"
-                )
-        return self.loop.loss(logits, y, targets)
+    @property
+    def nonfinite_logits(self) -> int:
+        return self.nonfinite_verified + sum(searcher.nonfinite_logits for searcher in self.searchers)
+
+    @property
+    def zero_gradients(self) -> int:
+        return sum(searcher.zero_gradients for searcher in self.searchers)
+
+    @property
+    def calls(self) -> tuple[int, int]:
+        """Samples that went through the model without and with a gradient."""
+        forwards = {self.forward, *(searcher.forward for searcher in self.searchers)}
+        return sum(f.n_forward for f in forwards), sum(f.n_gradient for f in forwards)
+
+    def _check_labels(self, name: str, labels: torch.Tensor | None) -> None:
+        classes = self.logits.shape[1]
+        if labels is not None and len(labels) and int(labels.max()) >= classes:
+            raise bad("attacks", name, int(labels.max()), f"classes below the model's {classes} outputs")
 
     def _judge(self, logits: torch.Tensor, rows):
         """Prediction, margin, and whether the attack's aim is met, at logits of these rows."""
         y, targets = self.batch.y[rows], self.batch.targets
         finite = logits.isfinite().all(1)
-        self.loop.nonfinite_logits += int((~finite).sum())
+        self.nonfinite_verified += int((~finite).sum())
         prediction = torch.where(finite, logits.argmax(1), -2)
         margin = torch.where(finite, losses.signed_margin(logits, y), float("nan"))
         aim = prediction != y if targets is None else prediction == targets[rows]
         return prediction, margin, aim & finite
 
-    def attack(self, eps: torch.Tensor, restarts: int, warm: bool = False) -> None:
-        """Attack the survivors at radii eps (B,). warm: the first restart starts from the worst point so
-        far.
+    def _rank(self, searcher: Searcher, rows) -> None:
+        """found.loss in the units of the attack that comes next."""
+        targets = self.batch.targets
+        loss = searcher.loss(
+            self.logits[rows], self.batch.y[rows], None if targets is None else targets[rows]
+        )
+        self.found.loss[rows] = loss
+
+    def attack(self, eps: torch.Tensor, warm: bool = False) -> None:
+        """Attack the survivors at radii eps (B,), stage by stage, each on what is left. warm: a stage's first restart
+        starts from the worst point so far.
         """
+        self._reuse_hints(eps)
+        for number, (stage, searcher) in enumerate(zip(self.stages, self.searchers)):
+            tried = self._standing(eps)
+            if not len(tried) or number in self.refused:
+                continue
+            if len(self.stages) > 1:
+                self._rank(searcher, tried)
+            self.found.by = number
+            try:
+                self._run_stage(stage, searcher, eps, warm)
+            except NoGradientError:
+                self._refuse(number)
+            self._verify(tried, eps)
+
+    def _standing(self, eps: torch.Tensor) -> torch.Tensor:
+        return (~self.found.broken & (eps > 0)).nonzero()[:, 0]
+
+    def _reuse_hints(self, eps: torch.Tensor) -> None:
+        """Points found beyond a smaller radius that lie within this one."""
         found = self.found
-        known = ~found.broken & inside(found.hint_distance, eps)
-        tried = (~found.broken & (eps > 0)).nonzero()[:, 0]
-        rows = known.nonzero()[:, 0]
-        found.x[rows], found.broken[rows] = found.hint[rows], True
-        for restart in range(restarts):
-            rows = (~found.broken & (eps > 0)).nonzero()[:, 0]
+        rows = (~found.broken & (eps > 0) & inside(found.hint_distance, eps)).nonzero()[:, 0]
+        found.x[rows], found.broken[rows], found.broken_by[rows] = found.hint[rows], True, found.hint_by[rows]
+        self._verify(rows, eps)
+        again = rows[~found.broken[rows]]
+        found.hint_distance[again] = float("inf")  # the float32 model does not confirm it
+
+    def _run_stage(self, stage: Stage, searcher: Searcher, eps: torch.Tensor, warm: bool) -> None:
+        for restart in range(stage.restarts):
+            rows = self._standing(eps)
             if not len(rows):
-                break
-            self.loop.run(self._select(rows, eps, warm, restart), found, restart)
-        self._verify(tried, eps)
+                return
+            searcher.run(self._select(rows, eps, warm, restart), self.found, restart)
+            if searcher.forward is not self.forward and restart + 1 < stage.restarts:
+                self._verify(
+                    rows, eps
+                )  # a false find of a low-precision search goes on with the next restart
+
+    def _refuse(self, number: int) -> None:
+        """The model has no gradient: alone that is an error, among others it is said, and they go on."""
+        self.refused.add(number)
+        if not any(not stage.member.needs_gradient for stage in self.stages):
+            raise
+        self.notes.append(f"{self.members[number]} left out: the model has no gradient in its input")
 
     def _select(self, rows: torch.Tensor, eps: torch.Tensor, warm: bool, restart: int) -> Batch:
         whole, found = self.batch, self.found
@@ -103,7 +172,10 @@ class Run:
         """A forward of its own at the reported points, the ball and the box: only then is a sample broken."""
         if not len(rows):
             return
-        x, x0 = self.found.x[rows], self.batch.x[rows]
-        self.prediction[rows], self.margin[rows], aim = self._judge(self.forward.logits(x), rows)
-        fits = inside(distance(x, x0, self.loop.norm), eps[rows]) & ((x >= 0) & (x <= 1)).flatten(1).all(1)
-        self.found.broken[rows] = aim & fits
+        found = self.found
+        x, x0 = found.x[rows], self.batch.x[rows]
+        self.logits[rows] = self.forward.logits(x)
+        self.prediction[rows], self.margin[rows], aim = self._judge(self.logits[rows], rows)
+        fits = inside(distance(x, x0, self.norm), eps[rows]) & ((x >= 0) & (x <= 1)).flatten(1).all(1)
+        found.broken[rows] = aim & fits
+        found.broken_by[rows[~found.broken[rows]]] = -1

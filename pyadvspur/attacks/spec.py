@@ -4,61 +4,133 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
+from pyadvspur.attacks.members import MEMBERS, NORMS, PRESETS
+from pyadvspur.attacks.stage import (
+    Stage,
+    ensemble_stages,
+    read_options,
+    restarts_option,
+    settle,
+    whole,
+)
 from pyadvspur.errors import bad, unknown
 
-NORMS = ("linf", "l2", "l1")
-ATTACKS = ("pgd",)
 _NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)(e[+-]?\d+)?(/\d+)?", re.IGNORECASE)
-_FORM = "a name such as 'linf:1/255,4/255' or 'l2:0.5,1(steps=20,restarts=2)'"
+_WHOLE = re.compile(r"\s*(\w+)\s*:\s*([^()]+?)\s*(?:\((.*)\))?\s*", re.DOTALL)
+_FORM = (
+    "a name such as 'linf:1/255,4/255', 'l2:0.5,1(steps=20,restarts=2)' or 'linf:8/255(ensemble=standard)'"
+)
 
 
 @dataclass(frozen=True)
 class AttackSpec:
     """One attack at ascending radii.
 
-    norm: "linf", "l2" or "l1". eps: radii in [0,1] pixel units, ascending. attack: "pgd". steps, restarts: >=
-    1.
+    norm: "linf", "l2" or "l1". eps: radii in [0,1] pixel units, ascending. attack: a member ("pgd", "apgd", "fab",
+    "square") or "ensemble". steps: None for the attack's own (40 of pgd, 100 of apgd); becomes that number.
+    restarts: >= 1. options: what else the attack takes, name -> value; of an ensemble: preset, a name or names joined
+    by "+". Kept as pairs, without defaults.
     """
 
     norm: str
     eps: tuple[float, ...]
     attack: str = "pgd"
-    steps: int = 40
+    steps: int | None = None
     restarts: int = 1
+    options: tuple[tuple[str, object], ...] | Mapping[str, object] = ()
 
     def __post_init__(self) -> None:
         where = "attacks.AttackSpec"
         if self.norm not in NORMS:
             raise unknown(where, "norm", self.norm, NORMS)
-        if self.attack not in ATTACKS:
-            raise unknown(where, "attack", self.attack, ATTACKS)
-        eps = tuple(float(e) for e in self.eps)
+        try:
+            eps = tuple(float(e) for e in self.eps)
+        except (TypeError, ValueError):
+            eps = ()
         if not eps or any(not (math.isfinite(e) and e >= 0) for e in eps) or list(eps) != sorted(set(eps)):
             raise bad(where, "eps", self.eps, "one or more radii >= 0, ascending, none twice", "8/255, not 8")
+        whole(where, "restarts", self.restarts)
+        options = {name: value for name, value in dict(self.options).items() if value is not None}
+        if self.attack == "ensemble":
+            options = self._ensemble(where, options)
+        else:
+            if self.steps is not None:
+                options["steps"] = self.steps
+            settled = dict(settle(where, self.attack, options))
+            default = MEMBERS[self.attack].options.get("steps")
+            object.__setattr__(self, "steps", settled.pop("steps", default))
+            options = tuple(settled.items())
         object.__setattr__(self, "eps", eps)
-        for name in ("steps", "restarts"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise bad(where, name, value, "an integer >= 1")
+        object.__setattr__(self, "options", options)
+
+    def _ensemble(self, where: str, options: dict[str, object]) -> tuple[tuple[str, object], ...]:
+        if self.steps is not None:
+            raise bad(
+                where,
+                "steps",
+                self.steps,
+                "nothing for an ensemble",
+                "Members take their own: apgd(steps=50).",
+            )
+        if self.restarts != 1:
+            raise bad(
+                where,
+                "restarts",
+                self.restarts,
+                "1 for an ensemble",
+                "Members take their own: apgd(restarts=5).",
+            )
+        preset = options.pop("preset", "standard")
+        if options:
+            raise unknown(
+                where, "option", next(iter(options)), ("preset",), "Members take their own: apgd(steps=50)."
+            )
+        stages = ensemble_stages(preset, self.norm, where)
+        if preset not in PRESETS:
+            preset = "+".join(one.name for one in stages)
+        return (("preset", preset),)
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """What runs, in order."""
+        if self.attack == "ensemble":
+            return ensemble_stages(dict(self.options)["preset"], self.norm)
+        steps = {} if self.steps is None else {"steps": self.steps}
+        options = settle("attacks.AttackSpec", self.attack, {**steps, **dict(self.options)})
+        return (Stage(self.attack, options, self.restarts),)
+
+    @property
+    def call(self) -> dict[str, object]:
+        """Keyword arguments of `sweep` and `robust_accuracy`."""
+        basic = {"norm": self.norm, "eps": self.eps, "attack": self.attack, "restarts": self.restarts}
+        steps = {} if self.attack == "ensemble" or self.steps is None else {"steps": self.steps}
+        return {**basic, **steps, **dict(self.options)}
+
+    @property
+    def work(self) -> int:
+        """Model calls a sample that survives everything, about."""
+        return len(self.eps) * sum(stage.work for stage in self.stages)
 
     @property
     def kind(self) -> str:
-        """What an outcome row says under "attack": "pgd-linf"."""
-        return f"{self.attack}-{self.norm}"
+        """What an outcome row says under "attack": "pgd-linf", "apgd-dlr-linf", "ensemble-linf"."""
+        words = [str(value) for _, value in self.options if isinstance(value, str) and value != "standard"]
+        return "-".join([self.attack, *words, self.norm])
 
     @property
     def name(self) -> str:
         """The string that `parse` reads back to an equal spec."""
-        options = []
-        if self.attack != "pgd":
-            options.append(self.attack)
-        if self.steps != 40:
-            options.append(f"steps={self.steps}")
-        if self.restarts != 1:
-            options.append(f"restarts={self.restarts}")
+        if self.attack == "ensemble":
+            options = [f"ensemble={dict(self.options)['preset']}"]
+        else:
+            options = [] if self.attack == "pgd" else [self.attack]
+            if self.steps != MEMBERS[self.attack].options.get("steps"):
+                options.append(f"steps={self.steps}")
+            options += [f"{key}={value}" for key, value in [*self.options, *restarts_option(self.restarts)]]
         tail = f"({','.join(options)})" if options else ""
         return f"{self.norm}:{','.join(_radius_name(e) for e in self.eps)}{tail}"
 
@@ -72,38 +144,44 @@ def _radius_name(eps: float) -> str:
 
 
 def parse(text: str) -> AttackSpec:
-    """Read "NORM:EPS[,EPS...][(option,...)]"; options are an attack's name, steps=N and restarts=N.
+    """Read "NORM:EPS[,EPS...][(option,...)]"; options are an attack's name, its own options and restarts=N; or
+    ensemble=PRESET, or ensemble=MEMBER(...)+MEMBER(...).
 
     >>> parse("linf:1/255,4/255").eps == (1/255, 4/255)
     True
     >>> parse("l2:0.5(steps=20)").name
     'l2:0.5(steps=20)'
+    >>> parse("linf:8/255(apgd,loss=dlr,restarts=2)").kind
+    'apgd-dlr-linf'
 
     Raises AdvSpurError for unknown norms, attacks, options and malformed or descending radii.
     """
     where = "attacks.parse"
     if isinstance(text, AttackSpec):
         return text
-    match = re.fullmatch(r"\s*(\w+)\s*:\s*([^()]+?)\s*(?:\(([^()]*)\))?\s*", str(text))
+    match = _WHOLE.fullmatch(str(text))
     if not match:
         raise bad(where, "text", repr(text), _FORM)
-    norm, radii, options = match.groups()
+    norm, radii, inside = match.groups()
     if norm not in NORMS:
         raise unknown(where, "norm", norm, NORMS)
-    keywords: dict[str, object] = {}
-    for option in filter(None, (o.strip() for o in (options or "").split(","))):
-        key, equal, value = option.partition("=")
-        if not equal:
-            if key not in ATTACKS:
-                raise unknown(where, "attack", key, ATTACKS)
-            keywords["attack"] = key
-        elif key not in ("steps", "restarts"):
-            raise unknown(where, "option", key, ("steps", "restarts"))
-        elif not value.isdigit():
-            raise bad(where, key, repr(value), "an integer >= 1")
-        else:
-            keywords[key] = int(value)
-    return AttackSpec(norm, tuple(_radius(r.strip(), text) for r in radii.split(",")), **keywords)
+    eps = tuple(_radius(r.strip(), text) for r in radii.split(","))
+    given = read_options(where, inside or "")
+    names = [key for key, value in given.items() if value is None]
+    for name in names:
+        if name not in MEMBERS and name != "ensemble":
+            raise unknown(where, "attack", name, (*MEMBERS, "ensemble"))
+        del given[name]
+    if len(names) > 1:
+        raise bad(where, "attack", " and ".join(names), "one attack", "Several: ensemble=apgd+square")
+    if "ensemble" in given:
+        if names:
+            raise bad(where, "attack", f"{names[0]} and ensemble", "one of them")
+        names, given["preset"] = ["ensemble"], given.pop("ensemble")
+    restarts = whole(where, "restarts", given.pop("restarts", 1))
+    steps = given.pop("steps", None)
+    steps = None if steps is None else whole(where, "steps", steps)
+    return AttackSpec(norm, eps, (names or ["pgd"])[0], steps, restarts, given)
 
 
 def _radius(text: str, whole: str) -> float:

@@ -13,6 +13,7 @@ from pyadvspur.attacks.balls import distance
 from pyadvspur.attacks.guard import check_batch, check_eps
 from pyadvspur.attacks.run import attacking
 from pyadvspur.attacks.spec import AttackSpec
+from pyadvspur.errors import bad
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class SweepResult:
     radius. steps_used: int64 (B,), of all radii. x_adv: float32 (B, C, H, W), the point at the smallest
     radius that broke the sample; the clean image where none did. zero_gradients, nonfinite_logits: as in
     AttackResult. n_forward, n_gradient: samples that went through the model without and with a gradient.
+    members, broken_by (at the smallest radius), notes: as in AttackResult.
     """
 
     eps: tuple[float, ...]
@@ -39,6 +41,9 @@ class SweepResult:
     nonfinite_logits: int = 0
     n_forward: int = 0
     n_gradient: int = 0
+    members: tuple[str, ...] = ()
+    broken_by: torch.Tensor | None = None
+    notes: tuple[str, ...] = ()
 
 
 def as_radii(eps) -> tuple[float, ...]:
@@ -55,39 +60,43 @@ def sweep(
     norm: str,
     eps: Sequence[float],
     attack: str = "pgd",
-    steps: int = 40,
+    steps: int | None = None,
     step_size: float | None = None,
     restarts: int = 1,
     seed: int = 0,
     ids: torch.Tensor | None = None,
     mask: torch.Tensor | None = None,
-    loss: str = "ce",
     precision: str = "float32",
     chunk: int | None = None,
+    **options,
 ) -> SweepResult:
-    """Attack a batch at ascending radii. Arguments as in `pgd`, except eps: radii, ascending; and chunk: samples
-    a model call (None: 16 on the CPU, 256 on CUDA), smaller where memory is short.
+    """Attack a batch at ascending radii. Arguments as in `pgd`, except eps: radii, ascending; attack: "pgd", "apgd",
+    "fab", "square" or "ensemble"; steps: None for the attack's own; options: what else the attack takes (loss=,
+    queries=, n_targets=; preset= of an ensemble); chunk: samples a model call (None: 16 on the CPU, 256 on CUDA),
+    smaller where memory is short. `sweep(model, x, y, **attacks.parse(name).call)` runs a name.
 
     Only survivors of a radius are attacked at the next. There the first restart starts at the worst point
     found so far, and a point that broke a sample beyond its radius is tried first.
     """
     where = "attacks.sweep"
-    spec = AttackSpec(norm, as_radii(eps), attack, steps, restarts)
+    spec = AttackSpec(norm, as_radii(eps), attack, steps, restarts, options)
     batch = check_batch(where, x, y, ids, mask)
-    step_size = None if step_size is None else check_eps(where, step_size, batch.x, "step_size")
+    if step_size is not None:
+        if attack != "pgd":
+            raise bad(where, "step_size", step_size, f"None for {attack!r}", "Only pgd has constant steps.")
+        step_size = check_eps(where, step_size, batch.x, "step_size")
     broken, prediction, margin, far = [], [], [], []
-    with attacking(model, batch, norm, loss, steps, step_size, seed, precision, chunk) as run:
+    with attacking(model, batch, norm, spec.stages, seed, precision, chunk, step_size) as run:
         for e, radius in enumerate(spec.eps):
-            run.attack(check_eps(where, radius, batch.x), restarts, warm=e > 0)
+            run.attack(check_eps(where, radius, batch.x), warm=e > 0)
             broken.append(run.found.broken.clone())
             prediction.append(run.prediction.clone())
             margin.append(run.margin.clone())
             far.append(distance(run.found.x, batch.x, norm).float())
-    found, search = run.found, run.loop.forward
+    found = run.found
     shape = (-1, *[1] * (batch.x.dim() - 1))
-    n_forward = sum(f.n_forward for f in {run.forward, search})
     return SweepResult(
         spec.eps, torch.stack(broken), run.clean_correct, torch.stack(prediction), torch.stack(margin),
         torch.stack(far), found.steps, torch.where(found.broken.view(shape), found.x, batch.x),
-        run.loop.zero_gradients, run.loop.nonfinite_logits, n_forward, search.n_gradient,
+        run.zero_gradients, run.nonfinite_logits, *run.calls, run.members, found.broken_by, tuple(run.notes),
     )  # fmt: skip

@@ -141,8 +141,8 @@ class Runner:
             warnings.simplefilter("ignore", RuntimeWarning)  # non-finite logits are refused below, by count
             found = self._within_memory(
                 lambda chunk: attacks.sweep(
-                    model, x, labels, spec.norm, list(spec.eps), attack=spec.attack, steps=spec.steps,
-                    restarts=spec.restarts, seed=unit.seed, ids=ids, precision=self._precision(unit), chunk=chunk,
+                    model, x, labels, **spec.call, seed=unit.seed, ids=ids, precision=self._precision(unit),
+                    chunk=chunk,
                 ),
                 len(x),
             )  # fmt: skip

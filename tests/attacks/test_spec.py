@@ -41,3 +41,51 @@ def test_names_are_short():
 def test_nonsense_is_refused(text):
     with pytest.raises(AdvSpurError, match=r"attacks\.(parse|AttackSpec): "):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    "text, name, kind, stages",
+    [
+        (
+            "linf:8/255(apgd,loss=dlr,steps=100,restarts=2)", "linf:8/255(apgd,loss=dlr,restarts=2)",
+            "apgd-dlr-linf", ("apgd(loss=dlr,restarts=2)",),
+        ),
+        ("l2:1(pgd,steps=40,loss=ce)", "l2:1", "pgd-l2", ("pgd",)),
+        ("l2:1(square, queries=70)", "l2:1(square,queries=70)", "square-l2", ("square(queries=70)",)),
+        (
+            "l1:3(ensemble=apgd(steps=5,loss=dlr)+square)", "l1:3(ensemble=apgd(steps=5,loss=dlr)+square)",
+            "ensemble-apgd(steps=5,loss=dlr)+square-l1", ("apgd(steps=5,loss=dlr)", "square"),
+        ),
+    ],
+)  # fmt: skip
+def test_members_and_ensembles(text, name, kind, stages):
+    spec = parse(text)
+    assert (spec.name, spec.kind, tuple(s.name for s in spec.stages)) == (name, kind, stages)
+    assert parse(spec.name) == spec
+    assert AttackSpec(**{key: value for key, value in spec.call.items() if key in AttackSpec.__match_args__}, options={
+        key: value for key, value in spec.call.items() if key not in AttackSpec.__match_args__
+    }) == spec  # fmt: skip
+
+
+def test_presets_by_norm():
+    for preset in ("standard", "fast"):
+        for norm in ("linf", "l2", "l1"):
+            spec = parse(f"{norm}:1(ensemble={preset})")
+            assert len(spec.stages) > 1
+            assert spec.work >= sum(stage.restarts for stage in spec.stages)
+            assert parse(spec.name) == spec
+    assert parse("linf:1(ensemble)") == parse("linf:1(ensemble=standard)")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "linf:1(apgd,pgd)", "linf:1(apgd,ensemble=fast)", "linf:1(ensemble=fsat)", "linf:1(ensemble=apgd+pgdd)",
+        "linf:1(square,steps=3)", "linf:1(pgd,queries=3)", "linf:1(apgd,loss=mse)", "linf:1(steps=3,steps=4)",
+        "linf:1(ensemble=fast,restarts=2)", "linf:1(ensemble=fast,steps=2)", "linf:1(ensemble=apgd(steps))",
+        "linf:1(ensemble=)",
+    ],
+)  # fmt: skip
+def test_nonsense_of_members_is_refused(text):
+    with pytest.raises(AdvSpurError, match=r"attacks\.(parse|AttackSpec): "):
+        parse(text)

@@ -1,0 +1,71 @@
+"""The attacks that can take part in a run, by name, and the ensembles made of them. Plain data: reading a name
+loads nothing.
+
+A member's builder is `function(forward, norm, seed, **options) -> Searcher` (searcher.py). To add an attack, write a
+Searcher and one line here; `Run`, sweeps, names and the command line then drive it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+
+from pyadvspur.errors import unknown
+
+NORMS = ("linf", "l2", "l1")
+
+
+@dataclass(frozen=True)
+class Member:
+    """One kind of attack.
+
+    builder: "module:function". options: name -> default, which also gives the type (a whole number is >= 1, or >= 0
+    where the default is 0). choices: the words that an option takes. effort: the option that counts its model calls a
+    restart. needs_gradient: whether it refuses models that are not differentiable.
+    """
+
+    name: str
+    builder: str
+    options: Mapping[str, object]
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    effort: str = "steps"
+    norms: tuple[str, ...] = NORMS
+    needs_gradient: bool = True
+
+    def build(self, forward, norm: str, seed: int, **options):
+        """The Searcher of this member; options not given keep their defaults."""
+        module, _, function = self.builder.partition(":")
+        return getattr(import_module(module), function)(forward, norm, seed, **{**self.options, **options})
+
+
+_LOSSES = ("ce", "margin", "dlr")
+MEMBERS: dict[str, Member] = {
+    member.name: member
+    for member in (
+        Member("pgd", "pyadvspur.attacks.pgd:build", {"steps": 40, "loss": "ce"}, {"loss": _LOSSES}),
+        Member(
+            "apgd", "pyadvspur.attacks.apgd:build", {"steps": 100, "loss": "ce", "n_targets": 9},
+            {"loss": (*_LOSSES, "dlr_targeted")},
+        ),
+        Member("fab", "pyadvspur.attacks.fab:build", {"steps": 100, "n_targets": 9}),
+        Member("square", "pyadvspur.attacks.square:build", {"queries": 5000}, effort="queries", needs_gradient=False),
+    )
+}  # fmt: skip
+
+# Members in the order in which they run, each on what the earlier ones left standing.
+PRESETS: dict[str, dict[str, tuple[str, ...]]] = {
+    "standard": {
+        "linf": ("apgd", "apgd(loss=dlr_targeted)"),
+        "l2": ("apgd", "apgd(loss=dlr_targeted)"),
+        "l1": ("apgd(restarts=5)", "apgd(loss=dlr_targeted,n_targets=5)"),
+    },
+    "fast": dict.fromkeys(NORMS, ("pgd", "apgd(loss=dlr_targeted,n_targets=3,steps=40)")),
+}
+
+
+def member(name: str, where: str = "attacks") -> Member:
+    """The member of a name; unknown names raise AdvSpurError."""
+    if name not in MEMBERS:
+        raise unknown(where, "attack", name, (*MEMBERS, "ensemble"))
+    return MEMBERS[name]

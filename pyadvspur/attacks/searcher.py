@@ -1,0 +1,117 @@
+"""What every attack works on, and what it has to be: a Searcher."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import torch
+
+from pyadvspur.attacks.balls import distance, inside
+from pyadvspur.attacks.forward import Forward
+from pyadvspur.attacks.losses import Loss
+
+
+@dataclass
+class Batch:
+    """The samples still under attack; every field has one row a sample, or is None. An attack may subclass it and
+    add fields: `select` takes them along.
+    """
+
+    row: torch.Tensor  # int64: place in the caller's batch
+    ids: torch.Tensor
+    x0: torch.Tensor
+    y: torch.Tensor
+    eps: torch.Tensor
+    mask: torch.Tensor | None = None
+    target: torch.Tensor | None = None  # the class to reach, where the caller wants one
+    size: torch.Tensor | None = None  # step size, where the caller gave one
+    x: torch.Tensor | None = None  # the iterate; before `run`: where to start, None = the attack's own start
+    velocity: torch.Tensor | None = None
+    best: torch.Tensor | None = None  # the iterate with the highest loss, and that loss
+    best_loss: torch.Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def select(self, rows: torch.Tensor) -> Batch:
+        values = ((f.name, getattr(self, f.name)) for f in fields(self))
+        return type(self)(**{name: None if v is None else v[rows] for name, v in values})
+
+
+class Found:
+    """What a run has found, in the caller's order."""
+
+    def __init__(self, x: torch.Tensor):
+        n, device = len(x), x.device
+        self.x = x.clone()  # the point that broke the sample, or the worst one yet
+        self.loss = torch.full((n,), float("-inf"), device=device)
+        self.broken = torch.zeros(n, dtype=torch.bool, device=device)
+        self.steps = torch.zeros(n, dtype=torch.int64, device=device)
+        # the nearest point beyond the radius that breaks the sample: a larger radius need not search again
+        self.hint = x.clone()
+        self.hint_distance = torch.full((n,), float("inf"), dtype=torch.float64, device=device)
+        # which stage of the run broke the sample (found the hint); -1: none
+        self.by = 0  # the stage that runs now
+        self.broken_by = torch.full((n,), -1, dtype=torch.int64, device=device)
+        self.hint_by = self.broken_by.clone()
+
+    def broke(self, batch: Batch, loss: torch.Tensor) -> None:
+        """batch.x breaks these samples inside their balls."""
+        self.x[batch.row], self.loss[batch.row], self.broken[batch.row] = batch.x, loss, True
+        self.broken_by[batch.row] = self.by
+
+    def broke_outside(self, batch: Batch, far: torch.Tensor) -> None:
+        """batch.x breaks these samples at distances far (float64), beyond their radii."""
+        nearer = far < self.hint_distance[batch.row]
+        rows = batch.row[nearer]
+        self.hint[rows], self.hint_distance[rows] = batch.x[nearer], far[nearer]
+        self.hint_by[rows] = self.by
+
+    def held(self, batch: Batch) -> None:
+        """These samples stand; batch.best are their worst points by this attack's loss (kept if worse than before)."""
+        better = batch.best_loss > self.loss[batch.row]
+        rows = batch.row[better]
+        self.x[rows], self.loss[rows] = batch.best[better], batch.best_loss[better]
+
+
+class Searcher:
+    """One attack in one norm, built once a run: `run` may be called many times, with any samples.
+
+    run(batch, found, restart) searches for every sample of `batch` inside its ball (batch.eps, may differ by sample)
+    and the box, and hands what it finds to `found`: `broke` for samples that broke, `broke_outside` for points beyond
+    the radius, `held` for the rest; found.steps[batch.row] counts its model calls. Restart 0 starts from batch.x
+    where that is not None (the clean point, or the worst point of a smaller radius). Finds are verified by the Run.
+
+    A sample's outcome may depend on its own values, id, the seed and the restart, never on its neighbours: draws come
+    from native.random.draw(ids, ...), sums never run over samples, the model is only called through `forward`.
+
+    loss: the attack's own loss (logits, y, target) -> (n,), higher is worse for the model; ranks found.loss.
+    """
+
+    def __init__(self, forward: Forward, norm: str, loss: Loss, seed: int):
+        self.forward, self.norm, self.loss, self.seed = forward, norm, loss, seed
+        self.zero_gradients = self.nonfinite_logits = 0
+
+    def run(self, batch: Batch, found: Found, restart: int) -> None:
+        raise NotImplementedError
+
+    def take_hits(self, batch: Batch, logits: torch.Tensor, loss: torch.Tensor, found: Found):
+        """Hand to `found` the samples that batch.x breaks: the rows that go on, or None where all do.
+
+        Logits that are not finite are counted, and never a break.
+        """
+        finite = logits.isfinite().all(1)
+        self.nonfinite_logits += int((~finite).sum())
+        predicted = logits.argmax(1)
+        hit = (predicted != batch.y) if batch.target is None else (predicted == batch.target)
+        hits = (hit & finite).nonzero()[:, 0]
+        if not len(hits):
+            return None
+        broke = batch.select(hits)
+        far = distance(broke.x, broke.x0, self.norm)
+        within = inside(far, broke.eps)
+        found.broke(broke.select(within), loss[hits][within])
+        found.broke_outside(broke.select(~within), far[~within])
+        kept = torch.ones(len(batch), dtype=torch.bool, device=hits.device)
+        kept[hits[within]] = False
+        return kept.nonzero()[:, 0]
