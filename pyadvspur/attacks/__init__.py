@@ -1,8 +1,7 @@
 """Attacks: what the worst perturbation inside a ball does to a classifier.
 
 `pgd` attacks at one radius, `sweep` at several with reuse, `robust_accuracy` turns a sweep into a curve with
-intervals, `parse` reads names such as "linf:1/255,4/255". docs/attacks.md tells how they work. `train` trains networks
-against them (docs/training.md).
+intervals, `parse` reads names such as "linf:1/255,4/255". docs/attacks.md tells how they work.
 """
 
 from __future__ import annotations
@@ -15,15 +14,12 @@ from pyadvspur.attacks.result import AttackResult
 from pyadvspur.attacks.robust_accuracy import robust_accuracy
 from pyadvspur.attacks.spec import AttackSpec, parse
 from pyadvspur.attacks.sweep import SweepResult, sweep
-from pyadvspur.attacks.training import Recipe, Trained, train
 
 __all__ = [
     "AttackResult",
     "AttackSpec",
     "Forward",
-    "Recipe",
     "SweepResult",
-    "Trained",
     "evaluating",
     "parse",
     "pgd",
@@ -31,5 +27,4 @@ __all__ = [
     "project_l1_box",
     "robust_accuracy",
     "sweep",
-    "train",
 ]

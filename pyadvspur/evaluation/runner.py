@@ -19,6 +19,7 @@ from pyadvspur.attacks.forward import CHUNK_CPU, CHUNK_CUDA, Forward
 from pyadvspur.attacks.guard import evaluating
 from pyadvspur.benchmarks.base import Batch, Benchmark
 from pyadvspur.errors import AdvSpurError
+from pyadvspur.evaluation import readout
 from pyadvspur.evaluation.class_logits import ClassLogits
 from pyadvspur.evaluation.store import Store, StoreFullError
 from pyadvspur.evaluation.subject import Subject
@@ -47,6 +48,7 @@ class Runner:
         self.setup = setup
         self.device = torch.device(setup.device)
         self._loaded: tuple[str, torch.nn.Module] | None = None
+        self._headed: tuple[str, str, torch.nn.Module] | None = None
         self._chunk: int | None = None  # images a model call, once memory was short
 
     def run(self, job: Job, advance: Callable[[int], None] = lambda n: None) -> dict[str, str]:
@@ -56,7 +58,7 @@ class Runner:
         Raises StoreFullError if rows cannot be written.
         """
         try:
-            with evaluating(model := self._model(job[0].model)):
+            with evaluating(model := self._answering(job[0])):
                 errors = self._attack(model, job[0], advance) if job[0].attack != "none" else None
                 errors = self._clean(model, job, advance) if errors is None else errors
         except (StoreFullError, MemoryError):
@@ -171,13 +173,28 @@ class Runner:
 
     def _model(self, name: str) -> torch.nn.Module:
         if self._loaded is None or self._loaded[0] != name:
-            self._loaded = self._chunk = None  # free the old one first
+            self._loaded = self._headed = self._chunk = None  # free the old one first
             self._loaded = (name, self.setup.subjects[name].load().to(self.device))
         return self._loaded[1]
 
+    def _answering(self, unit: Unit) -> torch.nn.Module:
+        """The unit's model, under a head where its benchmark has a readout."""
+        benchmark, plain = self.setup.benchmarks[unit.benchmark], self._model(unit.model)
+        if benchmark.readout is None:
+            return plain
+        if self._headed is None or self._headed[:2] != (unit.model, unit.benchmark):
+            with evaluating(plain):
+                found = readout.headed(
+                    plain, benchmark, model_fingerprint=unit.model_fingerprint,
+                    benchmark_fingerprint=unit.benchmark_fingerprint, folder=self.setup.store.root / "heads",
+                    device=self.device, batch_size=self._batch_size(benchmark), call=self._within_memory,
+                )  # fmt: skip
+            self._headed = (unit.model, unit.benchmark, found)
+        return self._headed[2]
+
     def _batches(self, benchmark: Benchmark, unit: Unit) -> Iterator[Batch]:
         """The unit's samples, the next batch read while this one is worked on."""
-        size = self.setup.batch_size or default_batch_size(benchmark.input_size)
+        size = self._batch_size(benchmark)
         cuts = [(start, min(start + size, unit.stop)) for start in range(unit.start, unit.stop, size)]
         with ThreadPoolExecutor(1) as reader:
             ahead = reader.submit(benchmark.read, unit.source, *cuts[0])
@@ -186,6 +203,9 @@ class Runner:
                 if following:
                     ahead = reader.submit(benchmark.read, unit.source, *following)
                 yield batch
+
+    def _batch_size(self, benchmark: Benchmark) -> int:
+        return self.setup.batch_size or default_batch_size(benchmark.input_size)
 
     def _rendered(self, job: Job, batch: Batch) -> Iterator[tuple[Job, torch.Tensor]]:
         """The images of a batch as units show them, with these units; one pass renders all variants of a trial."""
