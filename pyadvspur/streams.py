@@ -14,9 +14,10 @@ DIRECTION = 3  # attacks: direction for a sample whose gradient is zero; index =
 PARTNER = 4  # masking: which background replaces a sample's own; index = trial
 SIMULATE = 5  # theory: samples of a Gaussian linear problem
 COMPOSE = 6  # benchmarks: composing the embedded images
-TRAIN = 7  # models: the training recipe of the embedded networks
+TRAIN = 7  # attacks.train: random start of the perturbation; index = epoch
 RESAMPLE = 8  # metrics: bootstrap
 READOUT = 16  # evaluation: halves and balanced draws of readouts; index = refit
+AUGMENT = 20  # attacks.train: shifts and mirror images; index = epoch
 
 
 def stream(purpose: int, index: int = 0) -> int:

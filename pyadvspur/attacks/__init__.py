@@ -1,7 +1,8 @@
 """Attacks: what the worst perturbation inside a ball does to a classifier.
 
 `pgd` attacks at one radius, `sweep` at several with reuse, `robust_accuracy` turns a sweep into a curve with
-intervals, `parse` reads names such as "linf:1/255,4/255". docs/attacks.md tells how they work.
+intervals, `parse` reads names such as "linf:1/255,4/255". docs/attacks.md tells how they work. `train` trains networks
+against them (docs/training.md).
 """
 
 from __future__ import annotations
@@ -14,12 +15,15 @@ from pyadvspur.attacks.result import AttackResult
 from pyadvspur.attacks.robust_accuracy import robust_accuracy
 from pyadvspur.attacks.spec import AttackSpec, parse
 from pyadvspur.attacks.sweep import SweepResult, sweep
+from pyadvspur.attacks.training import Recipe, Trained, train
 
 __all__ = [
     "AttackResult",
     "AttackSpec",
     "Forward",
+    "Recipe",
     "SweepResult",
+    "Trained",
     "evaluating",
     "parse",
     "pgd",
@@ -27,4 +31,5 @@ __all__ = [
     "project_l1_box",
     "robust_accuracy",
     "sweep",
+    "train",
 ]

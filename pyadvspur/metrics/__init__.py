@@ -4,26 +4,40 @@ from __future__ import annotations
 
 from pyadvspur.metrics.groups import group_accuracy, group_mean, image_mean, worst_group
 from pyadvspur.metrics.intervals import Estimate, proportion, proportion_interval
+from pyadvspur.metrics.kinds import KINDS, Kind, register
 from pyadvspur.metrics.measure import Measure
-from pyadvspur.metrics.reliance import bg_gap, rcs, relative_gap, rfs
-from pyadvspur.metrics.shift import OBJECTNET_TREND, Trend, effective_robustness, fit_trend
+from pyadvspur.metrics.reliance import bg_gap, irfs, rcs, relative_gap, rfs
+from pyadvspur.metrics.shift import (
+    OBJECTNET_TREND,
+    Trend,
+    drop,
+    effective_robustness,
+    fit_trend,
+    relative_drop,
+)
 from pyadvspur.metrics.summary import measure_estimate, summarise
 
 __all__ = [
+    "KINDS",
     "OBJECTNET_TREND",
     "Estimate",
+    "Kind",
     "Measure",
     "Trend",
     "bg_gap",
+    "drop",
     "effective_robustness",
     "fit_trend",
     "group_accuracy",
     "group_mean",
     "image_mean",
+    "irfs",
     "measure_estimate",
     "proportion",
     "proportion_interval",
     "rcs",
+    "register",
+    "relative_drop",
     "relative_gap",
     "rfs",
     "summarise",

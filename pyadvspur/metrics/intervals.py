@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import nan, sqrt
+from math import isnan, nan, sqrt
 from statistics import NormalDist
 
 from pyadvspur.errors import bad
@@ -13,15 +13,22 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with its interval [low, high] and its denominator n (the images it rests on)."""
+    """A number with its interval [low, high] and its denominator n (the images it rests on).
+
+    note: why the value is NaN, or how many images were left out and why; "" = nothing to say.
+    """
 
     value: float
     low: float
     high: float
     n: int
+    note: str = ""
 
     def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}], n = {self.n}"
+        note = f" ({self.note})" if self.note else ""
+        if isnan(self.value):
+            return f"undefined, n = {self.n}{note}"
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}], n = {self.n}{note}"
 
 
 def proportion_interval(successes: float, n: int, level: float = LEVEL) -> tuple[float, float]:

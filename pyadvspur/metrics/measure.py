@@ -6,18 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pyadvspur.errors import bad, unknown
-
-#: parameters of each kind: required names, then optional ones with their defaults
-KINDS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
-    "accuracy": (("condition",), {}),
-    "robust_accuracy": (("condition",), {}),
-    "rfs": (("fg", "bg"), {"average": "classes"}),
-    "rcs": (("core", "spurious"), {"average": "classes"}),
-    "bg_gap": (("same", "rand"), {"average": "images"}),
-    "relative_gap": (("same", "rand"), {"average": "images"}),
-    "worst_group": (("condition",), {}),
-    "group_mean": (("condition", "weights"), {}),
-}
+from pyadvspur.metrics.kinds import CHOICES, KINDS, Kind
 
 
 class Measure:
@@ -27,9 +16,16 @@ class Measure:
     >>> Measure("rfs", "RFS", fg=["fg noise 1", "fg noise 2"], bg=["bg noise 1", "bg noise 2"])
     >>> Measure("group_mean", "mean, training-weighted", condition="test", weights=[3498, 184, 56, 1057])
 
+    Kinds and their parameters: accuracy, robust_accuracy, class_accuracy, worst_group (condition);
+    group_accuracy (condition, group); group_mean (condition, weights: training counts by group, None = all
+    groups alike); rfs, irfs (fg, bg); rcs (core, spurious); bg_gap, relative_gap (same, rand); drop,
+    relative_drop, effective_robustness (reference, shifted; the last also trend = (slope, intercept) in logits).
+    docs/metrics.md has the formulas.
+
     Conditions may be one name or a list; a list stands for the mean over its conditions (noise levels,
     trials). average: "classes" = mean over classes of class accuracies (how RFS and RCS are defined),
-    "images" = mean over images. Frozen, hashable and JSON-able (`to_dict`, `from_dict`).
+    "images" = mean over images. undefined: where a formula divides 0 by 0, "nan" (and a note that says why), or
+    "published" = the 0 that its paper sets. Frozen, hashable and JSON-able (`to_dict`, `from_dict`).
     """
 
     __slots__ = ("_params", "kind", "name")
@@ -40,15 +36,19 @@ class Measure:
     def __init__(self, kind: str, name: str, **params: Any) -> None:
         if kind not in KINDS:
             raise unknown("metrics.Measure", "kind", kind, KINDS)
-        required, optional = KINDS[kind]
+        about = KINDS[kind]
+        required = (*about.conditions, *about.required)
         if missing := [key for key in required if key not in params]:
             raise bad(f"metrics.Measure({kind!r})", "params", sorted(params), f"also {', '.join(missing)}")
         for key in params:
-            if key not in required and key not in optional:
-                raise unknown(f"metrics.Measure({kind!r})", "parameter", key, (*required, *optional))
-        params = {**optional, **params}
-        if params.get("average", "images") not in ("images", "classes"):
-            raise bad("metrics.Measure", "average", repr(params["average"]), "'images' or 'classes'")
+            if key not in about.conditions and key not in about.options:
+                raise unknown(
+                    f"metrics.Measure({kind!r})", "parameter", key, (*about.conditions, *about.options)
+                )
+        params = {**about.options, **params}
+        for key, taken in CHOICES.items():
+            if key in params and params[key] not in taken:
+                raise bad("metrics.Measure", key, repr(params[key]), " or ".join(map(repr, taken)))
         object.__setattr__(self, "kind", kind)
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "_params", tuple((key, _frozen(params[key])) for key in sorted(params)))
@@ -65,7 +65,12 @@ class Measure:
 
     def condition_keys(self) -> tuple[str, ...]:
         """The parameters that name conditions, in the order of the formula's arguments."""
-        return tuple(key for key in KINDS[self.kind][0] if key != "weights")
+        return self.about.conditions
+
+    @property
+    def about(self) -> Kind:
+        """What is known of its kind."""
+        return KINDS[self.kind]
 
     def to_dict(self) -> dict[str, Any]:
         return {"kind": self.kind, "name": self.name, **{k: _plain(v) for k, v in self._params}}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pyadvspur.errors import bad
+from pyadvspur.metrics.reliance import bg_gap, relative_gap
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,35 @@ def fit_trend(reference, shifted) -> Trend:
     return Trend(float(slope), float(intercept))
 
 
-def effective_robustness(acc_reference, acc_shifted, trend: Trend = OBJECTNET_TREND):
+def drop(acc_reference, acc_shifted):
+    """Accuracy on the reference images minus accuracy on the shifted ones, in [-1, 1].
+
+    It moves with accuracy (a model that is always wrong loses nothing): read it beside `relative_drop` and
+    `effective_robustness`.
+
+    Source: Barbu et al., NeurIPS 2019 (ObjectNet).
+    """
+    return bg_gap(acc_reference, acc_shifted)
+
+
+def relative_drop(acc_reference, acc_shifted):
+    """The share of the reference accuracy that the shift takes, (reference - shifted) / reference, at most 1; NaN
+    where the reference is 0.
+
+    Source: the drop of Barbu et al., NeurIPS 2019 (ObjectNet), over the reference accuracy.
+    """
+    return relative_gap(acc_reference, acc_shifted)
+
+
+def effective_robustness(acc_reference, acc_shifted, trend: Trend | tuple[float, float] = OBJECTNET_TREND):
     """Accuracy under the shift beyond what the trend predicts from the reference accuracy; in accuracy units.
 
     0 = on the trend of standard models; .012 = 1.2 points above it. Accuracies lie strictly between 0 and 1.
+    trend: a `Trend`, or its (slope, intercept); `fit_trend` fits your own.
 
     Source: Taori et al., NeurIPS 2020.
     """
+    trend = trend if isinstance(trend, Trend) else Trend(*trend)
     excess = np.asarray(acc_shifted, dtype=np.float64) - trend.predict(acc_reference)
     return float(excess) if np.ndim(excess) == 0 else excess
 

@@ -212,12 +212,10 @@ def _bars(frame: pd.DataFrame):
 
 
 def _scale(measure: Measure) -> float:
-    return 100.0 if measure.kind in selection.PERCENT else 1.0
+    return 100.0 if measure.about.percent else 1.0
 
 
 def _axis(measure: Measure) -> str:
-    unit = " (%)" if measure.kind in selection.PERCENT else ""
-    leaning = {"up": "\u2191 more reliance", "down": "\u2193 more reliance"}.get(
-        selection.LEANS.get(measure.kind, ""), ""
-    )
+    unit = " (%)" if measure.about.percent else ""
+    leaning = {"up": "\u2191 more reliance", "down": "\u2193 more reliance"}.get(measure.about.leans, "")
     return f"{measure.name}{unit}    {leaning}".rstrip()

@@ -10,24 +10,13 @@ from typing import TYPE_CHECKING
 
 from pyadvspur.errors import AdvSpurError
 from pyadvspur.evaluation.store import Store
+from pyadvspur.metrics import KINDS
 from pyadvspur.report import drawing, selection, tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from pyadvspur.evaluation import Run
-
-_EXPLAINED = {
-    "accuracy": "share of images whose class is predicted; Wilson interval",
-    "robust_accuracy": "share of images for which no attack inside the ball was found; Wilson interval; an upper bound",
-    "bg_gap": "accuracy with agreeing backgrounds minus with others (Xiao et al. 2021); images resampled in pairs",
-    "relative_gap": "the same gap over the accuracy with agreeing backgrounds; images resampled in pairs",
-    "rfs": "relative foreground sensitivity (a_bg - a_fg) / (2 min(a, 1 - a)), a the mean of accuracy under background "
-    "noise a_bg and under foreground noise a_fg (Moayeri et al. 2022); images resampled in pairs",
-    "rcs": "relative core sensitivity, the same formula for core and spurious regions (Singla et al. 2022)",
-    "worst_group": "lowest accuracy over groups (Sagawa et al. 2020); simultaneous Wilson intervals",
-    "group_mean": "mean over groups weighted by their share of the training set (Sagawa et al. 2020)",
-}
 
 
 def write(run: Run, path: str | os.PathLike, figures: dict[str, Figure] | None = None) -> Path:
@@ -55,7 +44,7 @@ def write(run: Run, path: str | os.PathLike, figures: dict[str, Figure] | None =
         done=int(progress["done"].sum()),
         total=int(progress["samples"].sum()),
         failures=run.failures(),
-        explained=[(kind, text) for kind, text in _EXPLAINED.items() if kind in set(metrics["kind"])],
+        explained=[(kind, about.explained) for kind, about in KINDS.items() if kind in set(metrics["kind"])],
         spec=json.dumps(run.record["spec"], indent=1),
         key=run.record["key"],
         versions=run.record["versions"],
@@ -85,7 +74,5 @@ def _benchmark(run: Run, name: str, metrics, drawn: dict[str, str]) -> dict:
         "main": tables.trade_off(run, metrics)[name],
         "all": tables.all_metrics(mine),
         "pictures": pictures,
-        "panels": [
-            (m.name, selection.MEANING.get(m.kind, "")) for m in selection.reliance(run.measures()[name])
-        ],
+        "panels": [(m.name, m.about.meaning) for m in selection.reliance(run.measures()[name])],
     }

@@ -12,18 +12,9 @@ if TYPE_CHECKING:
     from pyadvspur.metrics import Measure
 
 #: kinds that say how much a model leans on spurious features, in the order of tables and panels
-RELIANCE = ("bg_gap", "rfs", "rcs", "worst_group", "relative_gap")
-#: how each kind reads: the label of an axis, and which way leans more on the background
-MEANING = {
-    "bg_gap": "points of accuracy lost; higher leans more on backgrounds",
-    "relative_gap": "share of accuracy lost; higher leans more on backgrounds",
-    "rfs": "lower leans more on backgrounds",
-    "rcs": "lower leans more on spurious features",
-    "worst_group": "lower leans more on what the groups differ in",
-}
-#: the direction of more reliance
-LEANS = {"bg_gap": "up", "relative_gap": "up", "rfs": "down", "rcs": "down", "worst_group": "down"}
-PERCENT = ("accuracy", "robust_accuracy", "bg_gap", "worst_group", "group_mean", "relative_gap")
+RELIANCE = (
+    "bg_gap", "rfs", "rcs", "worst_group", "drop", "effective_robustness", "relative_gap", "relative_drop", "irfs",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -45,8 +36,8 @@ def reliance(measures: list[Measure]) -> list[Measure]:
     for measure in measures:
         found.setdefault(measure.kind, measure)
     shown = [found[kind] for kind in RELIANCE if kind in found]
-    # the relative gap repeats the gap; it is a panel only where there is nothing else
-    return [m for m in shown if m.kind != "relative_gap"] or shown
+    # these repeat others; they are panels only where there is nothing else
+    return [m for m in shown if m.kind not in ("relative_gap", "relative_drop", "irfs")] or shown
 
 
 def attacked(metrics: pd.DataFrame, measures: list[Measure]) -> dict[str, list[Attacked]]:

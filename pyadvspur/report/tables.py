@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import isnan
 from typing import TYPE_CHECKING
 
+from pyadvspur.metrics import KINDS
 from pyadvspur.report import selection
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def number(kind: str, value: float, low: float, high: float) -> str:
     """A value with its interval: per cent (points for gaps) for shares of images, plain for ratios."""
     if isnan(value):
         return "-"
-    if kind in selection.PERCENT:
+    if KINDS[kind].percent:
         return f"{100 * value:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
     return f"{value:.2f} [{low:.2f}, {high:.2f}]"
 
@@ -80,7 +81,7 @@ def _table(metrics: pd.DataFrame, models: pd.DataFrame, measures: list[Measure])
             )
             shown.append((f"{name}\n{choice.norm} {selection.radius(choice.eps)}, %", metrics[here]))
     for measure in selection.reliance(measures):
-        unit = ", %" if measure.kind in selection.PERCENT else ""
+        unit = ", %" if measure.about.percent else ""
         shown.append((f"{measure.name}{unit}", clean[clean["measure"] == measure.name]))
     columns, cells = [Column("model", True)], []
     for title, frame in shown:
