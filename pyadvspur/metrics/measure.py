@@ -25,7 +25,8 @@ class Measure:
     Conditions may be one name or a list; a list stands for the mean over its conditions (noise levels,
     trials). average: "classes" = mean over classes of class accuracies (how RFS and RCS are defined),
     "images" = mean over images. undefined: where a formula divides 0 by 0, "nan" (and a note that says why), or
-    "published" = the 0 that its paper sets. Frozen, hashable and JSON-able (`to_dict`, `from_dict`).
+    "published" = the 0 that its paper sets. leave_out: for any kind, {group: why}, images of these groups do not
+    count, and the note says how many (for example images whose mask is empty). Frozen, hashable and JSON-able (`to_dict`, `from_dict`).
     """
 
     __slots__ = ("_params", "kind", "name")
@@ -40,8 +41,12 @@ class Measure:
         required = (*about.conditions, *about.required)
         if missing := [key for key in required if key not in params]:
             raise bad(f"metrics.Measure({kind!r})", "params", sorted(params), f"also {', '.join(missing)}")
+        if "leave_out" in params:
+            params["leave_out"] = tuple(
+                sorted((int(g), str(why)) for g, why in dict(params["leave_out"]).items())
+            )
         for key in params:
-            if key not in about.conditions and key not in about.options:
+            if key not in about.conditions and key not in about.options and key != "leave_out":
                 raise unknown(
                     f"metrics.Measure({kind!r})", "parameter", key, (*about.conditions, *about.options)
                 )

@@ -137,11 +137,15 @@ def _estimate(measure: Measure, conditions: dict, level: float) -> Estimate | No
         table[rows, k] = column.value
         labels[rows], group[rows] = column.label, column.group
         failed[rows] |= column.failed
-    if not failed.any():
-        return _of_table(measure, table, labels, group, level)
-    kept = ~failed
+    why = {"with errors": failed}
+    for number, name in measure.params.get("leave_out", ()):
+        why[f"with {name}"] = (group == number) & ~failed
+    kept = ~np.logical_or.reduce(list(why.values()))
     found = _of_table(measure, table[kept], labels[kept], group[kept], level)
-    left_out = f"{failed.sum()} of {len(samples)} images left out (errors)"
+    if kept.all():
+        return found
+    counts = ", ".join(f"{rows.sum()} {name}" for name, rows in why.items() if rows.any())
+    left_out = f"{(~kept).sum()} of {len(samples)} images left out ({counts})"
     return replace(found, note="; ".join(part for part in (found.note, left_out) if part))
 
 

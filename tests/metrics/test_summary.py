@@ -97,3 +97,23 @@ def test_summary_has_a_row_for_each_cell_that_was_run():
 def test_missing_columns_are_named():
     with pytest.raises(AdvSpurError, match="group"):
         summarise(rows("a", [1]).drop(columns="group"), [])
+
+
+def test_groups_and_errors_are_left_out_and_counted():
+    group = [0, 0, 0, 1, 1, 2]
+    leave_out = {1: "empty mask", 2: "full mask", 3: "no mask"}
+    measure = Measure("rfs", "RFS", fg="fg", bg="bg", average="images", leave_out=leave_out)
+    assert Measure.from_dict(json.loads(json.dumps(measure.to_dict()))) == measure
+    frame = pd.concat(
+        [rows("fg", [1, 0, 0, 1, 1, 1], group=group), rows("bg", [1, 1, 0, 0, 0, 0], group=group)]
+    )
+    found = measure_estimate(measure, frame)
+    assert (found.value, found.n) == (pytest.approx((2 / 3 - 1 / 3) / (2 * 0.5)), 3)
+    assert found.note == "3 of 6 images left out (2 with empty mask, 1 with full mask)"
+    frame["error"] = ["", "cut short", *[""] * 10]
+    assert measure_estimate(measure, frame).note == (
+        "4 of 6 images left out (1 with errors, 2 with empty mask, 1 with full mask)"
+    )
+    assert (
+        measure_estimate(Measure("accuracy", "a", condition="fg", leave_out={0: "whole mask"}), frame).n == 3
+    )
