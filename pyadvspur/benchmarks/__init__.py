@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _BENCHMARKS = {
     "embedded": ("embedded", "Embedded", False),
     "imagenet9": ("imagenet9", "ImageNet9", True),
+    "rival10": ("rival10", "Rival10", True),
 }
 _BASE = ("Batch", "Benchmark", "Condition")
 

@@ -8,7 +8,10 @@ from pathlib import Path
 from pyadvspur.errors import bad, unknown
 
 #: name -> module with write(folder, per_class, seed) -> number of files
-_WRITERS = {"imagenet9": "imagenet9.sample"}
+_WRITERS = {
+    "imagenet9": "imagenet9.sample",
+    "rival10": "rival10.sample",
+}
 
 
 def sample(name: str, folder: str | Path, per_class: int = 4, seed: int = 0) -> int:

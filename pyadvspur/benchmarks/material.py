@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from pyadvspur.errors import AdvSpurError
+
 #: In the root of every generated copy: what it is, per_class, seed. Readers take their expected counts from it.
 MARK = "SAMPLE.json"
 _QUALITY = 92
@@ -115,6 +117,21 @@ def write_mark(folder: Path, name: str, per_class: int, seed: int, **more: Any) 
     text = {"what": what, "per_class": per_class, "seed": seed, **more}
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARK).write_text(json.dumps(text))
+
+
+def read_mark(folder: Path) -> dict[str, Any] | None:
+    """What a copy's root says of it; None where there is no mark, so the data are the real ones. Raises AdvSpurError
+    for a damaged mark."""
+    path = folder / MARK
+    if not path.is_file():
+        return None
+    try:
+        found = json.loads(path.read_text())
+        return {**found, "per_class": int(found["per_class"])}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise AdvSpurError(
+            f"benchmarks: {str(path)!r} is damaged ({error}). Write the sample again."
+        ) from error
 
 
 @cache

@@ -26,7 +26,8 @@ class Measure:
     trials). average: "classes" = mean over classes of class accuracies (how RFS and RCS are defined),
     "images" = mean over images. undefined: where a formula divides 0 by 0, "nan" (and a note that says why), or
     "published" = the 0 that its paper sets. leave_out: for any kind, {group: why}, images of these groups do not
-    count, and the note says how many (for example images whose mask is empty). Frozen, hashable and JSON-able (`to_dict`, `from_dict`).
+    count, and the note says how many (for example images whose mask is empty). Frozen, hashable and JSON-able
+    (`to_dict`, `from_dict`).
     """
 
     __slots__ = ("_params", "kind", "name")
