@@ -18,6 +18,7 @@ TRAIN = 7  # attacks.train: random start of the perturbation; index = epoch
 RESAMPLE = 8  # metrics: bootstrap
 READOUT = 16  # evaluation: halves and balanced draws of readouts; index = refit
 AUGMENT = 20  # attacks.train: shifts and mirror images; index = epoch
+DRY_RUN = 24  # models: weights of `random:K`; index = layer
 
 
 def stream(purpose: int, index: int = 0) -> int:

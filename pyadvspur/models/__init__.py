@@ -1,6 +1,8 @@
-"""Loading image classifiers by name: the embedded suite, checkpoints, torchvision, timm, your own code.
+"""Loading image classifiers by name: the embedded suite, the released robust ImageNet networks, checkpoints,
+torchvision, timm, your own code, plug-ins.
 
-``models.load("embedded:cnn_l2_eps0.5")``, ``models.load("my_package.my_module:build")``: see `load`.
+``models.load("embedded:cnn_l2_eps0.5")``, ``models.load("resnet50_l2_eps3", root="weights")``,
+``models.load("my_package.my_module:build")``: see `load`. docs/models.md tells where networks come from.
 """
 
 from __future__ import annotations
@@ -11,11 +13,24 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pyadvspur.models.classifier import Classifier
     from pyadvspur.models.loading import load
-    from pyadvspur.models.registry import names, suite
+    from pyadvspur.models.convert import convert
+    from pyadvspur.models.registry import ModelInfo, Pair, info, names, pairs, suite
+    from pyadvspur.models.verify import verify
 
-_HOME = {"Classifier": "classifier", "load": "loading", "names": "registry", "suite": "registry"}
+_HOME = {
+    "Classifier": "classifier",
+    "ModelInfo": "registry",
+    "Pair": "registry",
+    "convert": "convert",
+    "info": "registry",
+    "load": "loading",
+    "names": "registry",
+    "pairs": "registry",
+    "suite": "registry",
+    "verify": "verify",
+}
 
-__all__ = ["Classifier", "load", "names", "suite"]
+__all__ = list(_HOME)
 
 
 def __getattr__(name: str):
