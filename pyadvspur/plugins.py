@@ -39,7 +39,9 @@ def load(group: str, name: str) -> object:
     try:
         return entry.load()
     except Exception as error:  # foreign code: anything
-        raise AdvSpurError(f"{_title(group, entry)} cannot be used: {type(error).__name__}: {error}") from error
+        raise AdvSpurError(
+            f"{_title(group, entry)} cannot be used: {type(error).__name__}: {error}"
+        ) from error
 
 
 def available(group: str, taken: Iterable[str] = ()) -> Iterator[tuple[str, object]]:

@@ -41,7 +41,7 @@ def expand(names: list[str]) -> list[str]:
 
     found: list[str] = []
     for name in names:
-        if name == "embedded20":
+        if name in models.SUITES:
             found += models.suite(name)
         elif "*" in name or "?" in name:
             matching = models.names(name)

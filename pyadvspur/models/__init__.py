@@ -13,21 +13,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pyadvspur.models.classifier import Classifier
     from pyadvspur.models.loading import load
-    from pyadvspur.models.convert import convert
-    from pyadvspur.models.registry import ModelInfo, Pair, info, names, pairs, suite
-    from pyadvspur.models.verify import verify
+    from pyadvspur.models.conversion import convert
+    from pyadvspur.models.registry import SUITES, ModelInfo, Pair, info, names, pairs, suite
+    from pyadvspur.models.verification import verify
 
 _HOME = {
+    "SUITES": "registry",
     "Classifier": "classifier",
     "ModelInfo": "registry",
     "Pair": "registry",
-    "convert": "convert",
+    "convert": "conversion",
     "info": "registry",
     "load": "loading",
     "names": "registry",
     "pairs": "registry",
     "suite": "registry",
-    "verify": "verify",
+    "verify": "verification",
 }
 
 __all__ = list(_HOME)

@@ -36,7 +36,9 @@ def from_callable(name: str, factory: Callable, file: Path | None, source: bytes
     try:
         network = factory()
     except Exception as error:
-        raise AdvSpurError(f"models.load: {name}: {title}() raised {type(error).__name__}: {error}") from error
+        raise AdvSpurError(
+            f"models.load: {name}: {title}() raised {type(error).__name__}: {error}"
+        ) from error
     if not isinstance(network, nn.Module):
         hint = f"{title}() returned {type(network).__name__}."
         raise bad("models.load", "name", repr(name), "a factory that returns a torch.nn.Module", hint)

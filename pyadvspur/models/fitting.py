@@ -160,9 +160,7 @@ def _plain(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     if not any(key.endswith("normalizer.new_mean") or "attacker.model." in key for key in state):
         return dict(state)
     return {
-        key: value
-        for key, value in state.items()
-        if not key.removeprefix("module.").startswith(_FOREIGN)
+        key: value for key, value in state.items() if not key.removeprefix("module.").startswith(_FOREIGN)
     }
 
 

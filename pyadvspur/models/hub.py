@@ -72,7 +72,9 @@ def fetch(address: Address) -> Path:
         )
     except Exception as error:  # a dozen kinds, of several libraries, differing from version to version
         why = str(error).strip().splitlines()
-        state = "HF_HUB_OFFLINE is set and the file is not in the cache" if offline else "it cannot be fetched"
+        state = (
+            "HF_HUB_OFFLINE is set and the file is not in the cache" if offline else "it cannot be fetched"
+        )
         raise AdvSpurError(
             f"models.load: {where}: {state} ({type(error).__name__}: {why[0] if why else ''}). {by_hand}"
         ) from error

@@ -77,7 +77,7 @@ def load(name: str, root: str | Path | None = None) -> Classifier:
 
 
 def _split(name: str) -> tuple[str, str | None]:
-    """"TARGET@FILE" -> (TARGET, FILE); a file alone -> ("", FILE)."""
+    """ "TARGET@FILE" -> (TARGET, FILE); a file alone -> ("", FILE)."""
     if name.startswith(f"{hub.ASK}:"):
         return "", name
     target, at, rest = name.partition(f"@{hub.ASK}:")  # a revision may have an @ of its own

@@ -32,7 +32,9 @@ class RandomNet(nn.Module):
 def load_random(name: str, text: str) -> Classifier:
     """text: the number of outputs, 2 to 2**20. The same weights on every machine and in every version of torch."""
     if not (text.isascii() and text.isdigit() and 2 <= int(text[:8]) <= _MOST and len(text) < 8):
-        raise bad("models.load", "name", repr(name), f"random:K with K from 2 to {_MOST}, for example random:1000")
+        raise bad(
+            "models.load", "name", repr(name), f"random:K with K from 2 to {_MOST}, for example random:1000"
+        )
     from pyadvspur.native.random import draw
 
     n_outputs = int(text)
@@ -42,7 +44,9 @@ def load_random(name: str, text: str) -> Classifier:
     with torch.no_grad():
         for layer, module in enumerate((network.features[0], network.features[2], network.head)):
             fan_in = module.weight[0].numel()
-            rows = torch.arange(len(module.weight))  # a row's weights do not depend on how many rows there are
+            rows = torch.arange(
+                len(module.weight)
+            )  # a row's weights do not depend on how many rows there are
             drawn = draw(rows, fan_in, "normal", seed=0, stream=streams.stream(streams.DRY_RUN, layer))
             scale = (2 / fan_in) ** 0.5 * (_SPREAD if module is network.head else 1)
             module.weight.copy_(drawn.view_as(module.weight) * scale)

@@ -81,9 +81,7 @@ class ResNet(nn.Module):
                 stride = 2 if number and not position else 1
                 n_out = width * block.expansion
                 short = stride != 1 or n_in != n_out
-                down = (
-                    nn.Sequential(_conv1x1(n_in, n_out, stride), nn.BatchNorm2d(n_out)) if short else None
-                )
+                down = nn.Sequential(_conv1x1(n_in, n_out, stride), nn.BatchNorm2d(n_out)) if short else None
                 blocks.append(block(n_in, width, stride, down))
                 n_in = n_out
             self.add_module(f"layer{number + 1}", nn.Sequential(*blocks))

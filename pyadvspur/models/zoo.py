@@ -31,7 +31,9 @@ def load_torchvision(name: str, target: str, file: Path | None) -> Classifier:
     """target: ARCH or ARCH.VERSION, for example resnet50.IMAGENET1K_V2."""
     arch, _, version = target.partition(".")
     if file and arch in resnet.ARCHITECTURES:
-        return load_resnet(name, arch, checkpoint.read(file))  # the same network, bit for bit, without needing torchvision
+        return load_resnet(
+            name, arch, checkpoint.read(file)
+        )  # the same network, bit for bit, without needing torchvision
     _extra("torchvision", name)
     from torchvision import models as zoo
 

@@ -70,7 +70,9 @@ def _content(path: Path):
     rows.append(("keys", "", f"{len(state)} under {prefix!r}" if prefix else f"{len(state)}", True, ""))
     rows += _architecture(weights, state, release)
     bad = [key for key, value in weights.tensors.items() if not bool(value.isfinite().all())]
-    rows.append(("numbers", "finite", "finite" if not bad else f"{len(bad)} not", not bad, ", ".join(bad[:3])))
+    rows.append(
+        ("numbers", "finite", "finite" if not bad else f"{len(bad)} not", not bad, ", ".join(bad[:3]))
+    )
     return rows
 
 
