@@ -11,6 +11,8 @@ from pyadvspur.attacks.balls import project, project_l1_box
 from pyadvspur.attacks.forward import Forward
 from pyadvspur.attacks.guard import evaluating
 from pyadvspur.attacks.pgd import pgd
+from pyadvspur.attacks.points import Points, load_points, save_points
+from pyadvspur.attacks.recheck import Rechecked, recheck
 from pyadvspur.attacks.result import AttackResult
 from pyadvspur.attacks.robust_accuracy import robust_accuracy
 from pyadvspur.attacks.spec import AttackSpec, parse
@@ -21,15 +23,20 @@ __all__ = [
     "AttackResult",
     "AttackSpec",
     "Forward",
+    "Points",
+    "Rechecked",
     "Recipe",
     "SweepResult",
     "Trained",
     "evaluating",
+    "load_points",
     "parse",
     "pgd",
     "project",
     "project_l1_box",
+    "recheck",
     "robust_accuracy",
+    "save_points",
     "sweep",
     "train",
 ]

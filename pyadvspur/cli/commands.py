@@ -9,6 +9,7 @@ COMMANDS = {
         "evaluate:evaluate",
         "Evaluate models on benchmarks, clean and attacked; goes on after Ctrl-C.",
     ),
+    "attack": ("attack:app", "Recheck the adversarial points that a run has kept."),
     "train": ("train:train", "Train a series of networks, standard and adversarially; goes on after Ctrl-C."),
     "report": ("report:report", "Write one self-contained page of a run: figures, tables, sample images."),
     "theory": ("theory:theory", "Solve the Gaussian linear model of adversarial training exactly."),

@@ -43,6 +43,9 @@ def evaluate(
     ] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda. Default: cuda where there is one.")] = None,
     limit: Annotated[int | None, typer.Option(help="At most so many samples a condition.")] = None,
+    save_points: Annotated[
+        bool, typer.Option("--save-points", help="Keep adversarial images, for `advspur attack verify`.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Evaluate models on benchmarks, clean and attacked, and record every outcome.
@@ -54,7 +57,7 @@ def evaluate(
     run = running.run(
         f"--out {out}", models=running.expand(model), benchmarks=benchmark, attacks=attack or [], out=out,
         engine=engine, workers=workers, threads=threads, precision=precision, seed=seed, batch_size=batch_size,
-        device=device, limit=limit, progress=not quiet,
+        device=device, limit=limit, save_points=save_points, progress=not quiet,
     )  # fmt: skip
     running.show(run)
     print(f"\nOutcomes are in {out}; `advspur report {out}` writes the page.")

@@ -14,13 +14,14 @@ from pyadvspur import __version__, attacks
 from pyadvspur.benchmarks.base import Benchmark
 from pyadvspur.errors import AdvSpurError, bad, unknown
 from pyadvspur.evaluation import engine as engines
+from pyadvspur.evaluation import points, samples
 from pyadvspur.evaluation import progress as shown
-from pyadvspur.evaluation import samples
 from pyadvspur.evaluation.plan import Plan, PlannedBenchmark, PlannedCondition
 from pyadvspur.evaluation.run import Run
 from pyadvspur.evaluation.runner import Setup
 from pyadvspur.evaluation.store import Store
 from pyadvspur.evaluation.subject import Subject, subjects
+from pyadvspur.evaluation.unit import Unit
 
 _PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
@@ -39,6 +40,7 @@ def evaluate(
     threads: int | None = None,
     device: str | None = None,
     limit: int | None = None,
+    save_points: bool = False,
     progress: bool = True,
 ) -> Run:
     """Evaluate models on benchmarks, clean and attacked, and record every outcome.
@@ -50,7 +52,8 @@ def evaluate(
     another, that is refused. Ctrl-C at any time loses at most the units at work.
     workers: spawned processes (1 = this process), threads: CPU threads of each. precision: of the search for
     adversarial images ("auto" = float32 on the CPU, bfloat16 on CUDA); what counts is always decided in float32.
-    limit: at most so many samples a condition. batch_size, workers, threads and device change no outcome on the CPU.
+    limit: at most so many samples a condition. save_points: keep the adversarial images of every attacked unit in
+    out/points, for `advspur attack verify`. batch_size, workers, threads and device change no outcome on the CPU.
 
     Returns a `Run`. A unit that fails (a model that returns NaN or the wrong shape, an unreadable image) is recorded
     in `run.failures()`, the others go on, and a warning says so at the end; running again tries it again.
@@ -69,13 +72,13 @@ def evaluate(
     samples.save(store, benchmarks, seed)
     jobs, skipped = [], 0
     for job in plan.jobs():
-        left = tuple(unit for unit in job if not store.finished(unit))
+        left = tuple(unit for unit in job if not _finished(store, unit, save_points))
         skipped += len(job) - len(left)
         if left:
             jobs.append(left)
     # modules on the way to another process go by value, once a worker
     setup = Setup(
-        {s.name: s for s in found}, {b.name: b for b in benchmarks}, store, batch_size, device
+        {s.name: s for s in found}, {b.name: b for b in benchmarks}, store, batch_size, device, save_points
     )  # fmt: skip
     before = torch.get_num_threads()
     try:
@@ -91,6 +94,11 @@ def evaluate(
         first = next(iter(failures.items()))
         warnings.warn(f"evaluate: {len(failures)} units failed, first {first[0]}: {first[1]}", stacklevel=2)
     return run
+
+
+def _finished(store: Store, unit: Unit, save_points: bool) -> bool:
+    kept = not save_points or unit.attack == "none" or points.path_of(store, unit).exists()
+    return kept and store.finished(unit)
 
 
 def make_plan(

@@ -19,12 +19,13 @@ class ClassLogits(torch.nn.Module):
     def __init__(self, model: torch.nn.Module, label_map: Callable[[int], LabelMap]) -> None:
         super().__init__()
         self.model, self.label_map = model, label_map
-        self.n_classes = -1  # known once the model has been called
+        self.n_classes = -1  # known once the model has been called, as is `found`
+        self.found: LabelMap | None = None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         logits = self.model(x)
         if not isinstance(logits, torch.Tensor) or logits.dim() != 2 or len(logits) != len(x):
             return logits  # the caller's check names what is wrong
-        found = self.label_map(logits.shape[1])
-        self.n_classes = found.n_classes
-        return found.class_logits(logits)
+        self.found = self.label_map(logits.shape[1])
+        self.n_classes = self.found.n_classes
+        return self.found.class_logits(logits)

@@ -19,7 +19,7 @@ from pyadvspur.attacks.forward import CHUNK_CPU, CHUNK_CUDA, Forward
 from pyadvspur.attacks.guard import evaluating
 from pyadvspur.benchmarks.base import Batch, Benchmark
 from pyadvspur.errors import AdvSpurError
-from pyadvspur.evaluation import readout
+from pyadvspur.evaluation import points, readout
 from pyadvspur.evaluation.class_logits import ClassLogits
 from pyadvspur.evaluation.store import Store, StoreFullError
 from pyadvspur.evaluation.subject import Subject
@@ -39,6 +39,7 @@ class Setup:
     store: Store
     batch_size: int | None
     device: str
+    save_points: bool = False
 
 
 class Runner:
@@ -124,12 +125,17 @@ class Runner:
         benchmark = self.setup.benchmarks[unit.benchmark]
         spec = attacks.parse(unit.attack)
         wrapped = ClassLogits(model, partial(benchmark.map_of, unit.condition))
-        rows = []
+        rows, claims = [], []
         with closing(self._batches(benchmark, unit)) as batches:
             for batch in batches:
                 [(_, x)] = self._rendered((unit,), batch)
-                rows.append(self._sweep(wrapped, spec, unit, batch, x))
+                found = self._sweep(wrapped, spec, unit, batch, x)
+                rows.append(_rows_of(found, batch, wrapped.n_classes))
+                if self.setup.save_points:
+                    claims.append(points.claims(found, x, batch, unit, wrapped, spec.norm))
                 advance(len(batch))
+        if claims:
+            points.save(self.setup.store, unit, claims)
         columns = _joined(rows)
         order = np.argsort(columns["eps"], kind="stable")  # by radius, then sample: whatever the batches were
         self.setup.store.write(unit, spec.kind, {name: column[order] for name, column in columns.items()})
@@ -137,7 +143,7 @@ class Runner:
 
     def _sweep(
         self, model: ClassLogits, spec: attacks.AttackSpec, unit: Unit, batch: Batch, x: torch.Tensor
-    ) -> dict[str, torch.Tensor]:
+    ) -> attacks.SweepResult:
         labels, ids = batch.labels.to(self.device), batch.ids.to(self.device)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # non-finite logits are refused below, by count
@@ -149,19 +155,7 @@ class Runner:
                 len(x),
             )  # fmt: skip
         _refuse_nonfinite(found.nonfinite_logits, len(batch), unit)
-        n_radii, n = found.broken.shape
-        classes = torch.where(found.prediction == model.n_classes, -1, found.prediction)
-        by_row = {"prediction": classes, "margin": found.margin, "distance": found.distance}
-        by_sample = {
-            "sample": batch.ids, "label": batch.labels, "group": batch.groups, "steps": found.steps_used,
-        }  # fmt: skip
-        return {
-            "eps": torch.tensor(spec.eps, dtype=torch.float64).repeat_interleave(n),
-            "correct": ~found.broken.flatten(),
-            "probability": torch.full((n_radii * n,), torch.nan),
-            **{name: value.flatten() for name, value in by_row.items()},
-            **{name: value.repeat(n_radii) for name, value in by_sample.items()},
-        }
+        return found
 
     def _precision(self, unit: Unit) -> str:
         """Of the search; what it finds is verified in float32 either way."""
@@ -243,6 +237,23 @@ class Runner:
 def default_batch_size(input_size: int) -> int:
     """Samples a batch: 512 small images, fewer large ones (2**24 values); a power of two."""
     return 2 ** int(math.log2(max(16, min(512, 2**24 // (3 * input_size * input_size)))))
+
+
+def _rows_of(found: attacks.SweepResult, batch: Batch, n_classes: int) -> dict[str, torch.Tensor]:
+    """Columns of a sweep: radius after radius, sample after sample."""
+    n_radii, n = found.broken.shape
+    classes = torch.where(found.prediction == n_classes, -1, found.prediction)
+    by_row = {"prediction": classes, "margin": found.margin, "distance": found.distance}
+    by_sample = {
+        "sample": batch.ids, "label": batch.labels, "group": batch.groups, "steps": found.steps_used,
+    }  # fmt: skip
+    return {
+        "eps": torch.tensor(found.eps, dtype=torch.float64).repeat_interleave(n),
+        "correct": ~found.broken.flatten(),
+        "probability": torch.full((n_radii * n,), torch.nan),
+        **{name: value.flatten() for name, value in by_row.items()},
+        **{name: value.repeat(n_radii) for name, value in by_sample.items()},
+    }
 
 
 def _joined(rows: list[dict[str, torch.Tensor]]) -> dict[str, np.ndarray]:
