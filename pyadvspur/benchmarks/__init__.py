@@ -21,6 +21,7 @@ _BENCHMARKS = {
     "embedded": ("embedded", "Embedded", False),
     "imagenet9": ("imagenet9", "ImageNet9", True),
     "rival10": ("rival10", "Rival10", True),
+    "waterbirds": ("waterbirds", "Waterbirds", True),
 }
 _BASE = ("Batch", "Benchmark", "Condition")
 

@@ -175,6 +175,8 @@ def _record(found: Sequence[Subject], benchmarks: Sequence[Benchmark]) -> dict[s
         "measures": {b.name: [m.to_dict() for m in b.measures] for b in benchmarks},
         "groups": {b.name: list(b.group_names) for b in benchmarks},
         "classes": {b.name: list(b.class_names) for b in benchmarks},
+        "preprocessing": {b.name: b.preprocessing for b in benchmarks},
+        "readouts": {b.name: str(b.readout) for b in benchmarks if b.readout},
         "training": {s.name: s.training_info for s in found},
         "versions": {
             "pyadvspur": __version__, "torch": torch.__version__, "python": platform.python_version(),

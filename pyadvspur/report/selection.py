@@ -40,6 +40,13 @@ def reliance(measures: list[Measure]) -> list[Measure]:
     return [m for m in shown if m.kind not in ("relative_gap", "relative_drop", "irfs")] or shown
 
 
+def by_group(measures: list[Measure]) -> list[Measure]:
+    """Averages over groups and accuracies of groups, where the benchmark's main accuracy is one over groups."""
+    main = next((m.params["condition"] for m in measures if m.kind == "accuracy"), None)
+    kinds = ("group_mean", "group_accuracy")
+    return [m for kind in kinds for m in measures if m.kind == kind and m.params["condition"] == main]
+
+
 def attacked(metrics: pd.DataFrame, measures: list[Measure]) -> dict[str, list[Attacked]]:
     """For every robust accuracy that was measured: one radius of each attack, where it spreads the models most."""
     found: dict[str, list[Attacked]] = {}

@@ -37,9 +37,17 @@ def trade_off(run: Run, metrics: pd.DataFrame | None = None) -> dict[str, Table]
     metrics = run.metrics() if metrics is None else metrics
     models = run.models()
     return {
-        name: _table(metrics[metrics["benchmark"] == name], models, measures)
+        name: _table(metrics[metrics["benchmark"] == name], models, measures, _how(run, name))
         for name, measures in run.measures().items()
     }
+
+
+def _how(run: Run, benchmark: str) -> str:
+    """What a caption adds: how pixels were made from files, and how a head was fitted."""
+    preprocessing = run.record.get("preprocessing", {}).get(benchmark, "none")
+    readout = run.record.get("readouts", {}).get(benchmark)
+    parts = [f"preprocessing {preprocessing}"] if preprocessing != "none" else []
+    return "".join(f"; {part}" for part in parts + ([f"readout: {readout}"] if readout else []))
 
 
 def number(kind: str, value: float, low: float, high: float) -> str:
@@ -67,7 +75,7 @@ def all_metrics(metrics: pd.DataFrame) -> Table:
     return Table("all metrics", columns, rows, "")
 
 
-def _table(metrics: pd.DataFrame, models: pd.DataFrame, measures: list[Measure]) -> Table:
+def _table(metrics: pd.DataFrame, models: pd.DataFrame, measures: list[Measure], how: str) -> Table:
     shown: list[tuple[str, pd.DataFrame]] = []
     clean = metrics[metrics["attack"] == "none"]
     if first := next((m for m in measures if m.kind == "accuracy"), None):
@@ -80,7 +88,7 @@ def _table(metrics: pd.DataFrame, models: pd.DataFrame, measures: list[Measure])
                 & (metrics["measure"] == name)
             )
             shown.append((f"{name}\n{choice.norm} {selection.radius(choice.eps)}, %", metrics[here]))
-    for measure in selection.reliance(measures):
+    for measure in [*selection.reliance(measures), *selection.by_group(measures)]:
         unit = ", %" if measure.about.percent else ""
         shown.append((f"{measure.name}{unit}", clean[clean["measure"] == measure.name]))
     columns, cells = [Column("model", True)], []
@@ -93,7 +101,7 @@ def _table(metrics: pd.DataFrame, models: pd.DataFrame, measures: list[Measure])
         "Brackets hold 95 % intervals. n counts images. Robust accuracy is an upper bound: a point counts as broken "
         "only if the float32 model gets it wrong inside the ball."
     )
-    return Table("robustness and reliance on spurious features", tuple(columns), rows, note)
+    return Table(f"robustness and reliance on spurious features{how}", tuple(columns), rows, note)
 
 
 def _cell(row, with_n: bool) -> str:

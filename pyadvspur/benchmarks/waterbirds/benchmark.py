@@ -77,7 +77,7 @@ class Waterbirds(Benchmark):
         self.preprocessing, self.input_size = self._pixels.name, self._pixels.size
         self.readout = _readout(readout, rule, penalty)
         self.conditions = (Condition("test", "test"),) + ((Condition("val", "val"),) if val else ())
-        self.measures = _measures(self.training_counts())
+        self.measures = _measures(self.training_counts(), self.conditions)
 
     def size(self, source: str) -> int:
         return len(self.entries(source))
@@ -110,7 +110,9 @@ class Waterbirds(Benchmark):
         digest = hashlib.sha256(f"waterbirds {self.preprocessing} {how}\n".encode())
         for source in SPLITS:
             for e in self.entries(source):
-                digest.update(f"{source} {e.path} {e.label} {e.place} {_bytes(self.root / e.path)}\n".encode())
+                digest.update(
+                    f"{source} {e.path} {e.label} {e.place} {_bytes(self.root / e.path)}\n".encode()
+                )
         return digest.hexdigest()
 
     def verify(self) -> pandas.DataFrame:
@@ -185,14 +187,21 @@ def _readout(name: str | None, rule: str | None, penalty: str | None) -> Readout
     )  # fmt: skip
 
 
-def _measures(training: tuple[int, ...]) -> tuple[Measure, ...]:
-    found = [
-        Measure("accuracy", "average over images", condition="test"),
-        Measure("group_mean", "average, training-weighted", condition="test", weights=list(training)),
-        Measure("worst_group", "worst group", condition="test"),
-        Measure("robust_accuracy", "robust accuracy test", condition="test"),
-    ]
-    return tuple(found)
+def _measures(training: tuple[int, ...], conditions: tuple[Condition, ...]) -> tuple[Measure, ...]:
+    found = []
+    for condition in conditions:
+        name = condition.name
+        tail = "" if name == "test" else f", {name}"
+        found += [
+            Measure("accuracy", f"average over images{tail}", condition=name),
+            Measure("group_mean", f"average, training-weighted{tail}", condition=name, weights=training),
+            Measure("worst_group", f"worst group{tail}", condition=name),
+            *(
+                Measure("group_accuracy", f"{group}{tail}", condition=name, group=g)
+                for g, group in enumerate(GROUPS)
+            ),
+        ]
+    return (*found, Measure("robust_accuracy", "robust accuracy", condition="test"))
 
 
 def _bytes(path: Path) -> int:

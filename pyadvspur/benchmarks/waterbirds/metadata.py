@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -46,14 +47,16 @@ def read(path: Path) -> Metadata:
         text = path.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         return Metadata((), (f"{path.name} cannot be read ({error})",), ())
-    lines = csv.reader(text.splitlines())
+    lines = csv.reader(io.StringIO(text, newline=""))
     header: tuple[str, ...] = ()
     try:
         header = tuple(name.strip() for name in next(lines, []))
         if missing := [name for name in NEEDED if name not in header]:
             has = ", ".join(header) or "nothing"
             return Metadata((), (f"{path.name} has no column {', '.join(missing)}; it has {has}",), header)
-        rows = [(lines.line_num, dict(zip(header, row))) for row in lines if any(cell.strip() for cell in row)]
+        rows = [
+            (lines.line_num, dict(zip(header, row))) for row in lines if any(cell.strip() for cell in row)
+        ]
     except csv.Error as error:
         return Metadata((), (f"{path.name}, line {lines.line_num}: {error}",), header)
     entries, problems = [], []
