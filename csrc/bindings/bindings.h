@@ -30,5 +30,6 @@ void bind_theory(py::module_& m);
 void bind_render(py::module_& m);
 void bind_finite(py::module_& m);
 void bind_dilate(py::module_& m);
+void bind_resize(py::module_& m);
 
 }  // namespace advspur::bindings

@@ -15,4 +15,5 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   bind_render(m);
   bind_finite(m);
   bind_dilate(m);
+  bind_resize(m);
 }

@@ -9,9 +9,12 @@ A name is a chain of steps, joined by "+", in this order, each at most once:
 | pil-bilinear-256-224 | shorter side to 256 (longer: int(256 * longer / shorter)), centre crop of 224 |
 | pil-bilinear-256x256-224 | resizes to 256x256, whatever the aspect, centre crop of 224 |
 | pil-bilinear-224x224 | resizes to 224x224, whatever the aspect |
+| pil12-bilinear-... | the same three, as Pillow before 13 computed them |
 
 Sizes are torchvision's: `Resize` truncates the longer side, `CenterCrop` rounds half to even. Filter and rounding are
-Pillow's (antialiased triangle, 8-bit fixed point), which is what torchvision does to a PIL image.
+Pillow's (antialiased triangle, 8-bit fixed point), which is what torchvision does to a PIL image. A name means one
+arithmetic, whatever Pillow is installed: Pillow 13 resizes columns before rows where height loses more than twice the
+pixels that width does, earlier ones never, and the results can differ by one level of 255.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ from pyadvspur.errors import AdvSpurError, bad
 _STEPS = re.compile(
     r"(?:border(?P<border>\d+))?"
     r"(?:\+?exact-(?P<exact>\d+))?"
-    r"(?:\+?pil-bilinear-(?:(?P<square>\d+)x(?P<again>\d+)(?:-(?P<cut>\d+))?|(?P<short>\d+)-(?P<crop>\d+)))?"
+    r"(?:\+?pil(?P<old>12)?-bilinear-(?:(?P<square>\d+)x(?P<again>\d+)(?:-(?P<cut>\d+))?|(?P<short>\d+)-(?P<crop>\d+)))?"
 )
 _KNOWN = "pil-bilinear-256-224, pil-bilinear-256x256-224, pil-bilinear-224x224, exact-224, border2+..."
 
@@ -49,6 +52,7 @@ class Preprocessing:
 
     name: its canonical name. size: height and width of what it gives. border: pixels cut first. exact: the side an
     image must have, or None. resize: the side resized to, or None. square: whether aspect is given up.
+    order: of the two passes, "pillow13" or "pillow12".
     """
 
     name: str
@@ -57,6 +61,7 @@ class Preprocessing:
     exact: int | None = None
     resize: int | None = None
     square: bool = False
+    order: str = "pillow13"
 
     def geometry(self, height: int, width: int) -> Geometry:
         """For an image of height x width. Raises AdvSpurError for sizes that this preprocessing refuses."""
@@ -80,13 +85,13 @@ class Preprocessing:
         # Python's round, as torchvision's CenterCrop: half to even
         return Geometry(self.border, *to, round((to[0] - self.size) / 2), round((to[1] - self.size) / 2))
 
-    def image(self, rgb: np.ndarray) -> np.ndarray:
-        """uint8 (H, W, 3) to uint8 (size, size, 3)."""
-        return self._apply(_checked(rgb, "image", 3))
+    def image(self, rgb: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        """uint8 (H, W, 3) to uint8 (size, size, 3); into `out` if given."""
+        return self._apply(_checked(rgb, "image", 3), out)
 
-    def mask(self, mask: np.ndarray) -> np.ndarray:
+    def mask(self, mask: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """uint8 (H, W) to uint8 (size, size): same geometry, same filter, not made binary again."""
-        return self._apply(_checked(mask, "mask", 2))
+        return self._apply(_checked(mask, "mask", 2), out)
 
     def scaled(self, side: int) -> Preprocessing:
         """The same at another output side, everything in proportion: pil-bilinear-256-224 at 32 is
@@ -97,23 +102,28 @@ class Preprocessing:
             return self
         first = [f"border{self.border}"] * bool(self.border) + [f"exact-{self.exact}"] * bool(self.exact)
         if self.resize is None:
-            last = f"pil-bilinear-{side}x{side}"
+            last = f"{self._filter}-{side}x{side}"
         else:
             resize = max(side, round(self.resize * side / self.size))
             if self.square:
-                last = f"pil-bilinear-{resize}x{resize}" + f"-{side}" * (resize != side)
+                last = f"{self._filter}-{resize}x{resize}" + f"-{side}" * (resize != side)
             else:
-                last = f"pil-bilinear-{resize}-{side}"
+                last = f"{self._filter}-{resize}-{side}"
         return preprocessing("+".join([*first, last]))
 
-    def _apply(self, pixels: np.ndarray) -> np.ndarray:
-        from pyadvspur.reference.resize import resize_pillow
+    @property
+    def _filter(self) -> str:
+        return "pil12-bilinear" if self.order == "pillow12" else "pil-bilinear"
+
+    def _apply(self, pixels: np.ndarray, out: np.ndarray | None) -> np.ndarray:
+        from pyadvspur.native.resize import resize
 
         g = self.geometry(*pixels.shape[:2])
-        end = (pixels.shape[0] - g.border, pixels.shape[1] - g.border)
-        inner = pixels[g.border : end[0], g.border : end[1]]
-        resized = resize_pillow(inner, g.height, g.width)
-        return np.ascontiguousarray(resized[g.top : g.top + self.size, g.left : g.left + self.size])
+        inner = pixels[g.border : pixels.shape[0] - g.border, g.border : pixels.shape[1] - g.border]
+        return resize(
+            inner, g.height, g.width, top=g.top, left=g.left, out_height=self.size, out_width=self.size, out=out,
+            order=self.order,
+        )  # fmt: skip
 
 
 def preprocessing(name: str | Preprocessing) -> Preprocessing:
@@ -123,6 +133,7 @@ def preprocessing(name: str | Preprocessing) -> Preprocessing:
     found = _STEPS.fullmatch(name) if isinstance(name, str) and name else None
     if not found:
         raise bad("pixels.preprocessing", "name", repr(name), f"a name such as {_KNOWN}")
+    order = "pillow12" if found["old"] else "pillow13"
     number = {key: int(value) for key, value in found.groupdict().items() if value is not None}
     border, exact = number.get("border", 0), number.get("exact")
     if "square" in number:
@@ -137,10 +148,10 @@ def preprocessing(name: str | Preprocessing) -> Preprocessing:
     steps = [f"border{border}"] * bool(border) + [f"exact-{exact}"] * bool(exact)
     if resize is not None:
         cut = "" if square and size == resize else f"-{size}"
-        steps.append(f"pil-bilinear-{resize}x{resize}{cut}" if square else f"pil-bilinear-{resize}{cut}")
+        steps.append(f"pil{found['old'] or ''}-bilinear-{resize}{f'x{resize}' * square}{cut}")
     if not size or "+".join(steps) != name or (resize is not None and size > resize):
         raise bad("pixels.preprocessing", "name", repr(name), f"a name such as {_KNOWN}")
-    return Preprocessing(name, size, border, exact, resize, square)
+    return Preprocessing(name, size, border, exact, resize, square, order)
 
 
 def _checked(pixels: np.ndarray, name: str, dims: int) -> np.ndarray:

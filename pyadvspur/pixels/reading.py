@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from pyadvspur.errors import AdvSpurError, bad
-from pyadvspur.pixels.decode import read_grey, read_rgb
+from pyadvspur.pixels.decode import read, read_grey
 from pyadvspur.pixels.preprocessing import Preprocessing
 
 _PathLike = str | os.PathLike
@@ -26,7 +26,7 @@ def read_images(
     images = np.zeros((len(paths), p.size, p.size, 3), np.uint8)
 
     def one(k: int) -> str:
-        images[k] = _named(paths[k], p.image, read_rgb(paths[k]))
+        _into(images[k], paths[k], p.image, read(paths[k], "RGB", keep=False))
         return ""
 
     return images, _each(one, len(paths), threads, lambda k: images[k].fill(0))
@@ -53,7 +53,7 @@ def read_pairs(
     masks = np.zeros((len(paths), p.size, p.size), np.uint8)
 
     def one(k: int) -> str:
-        image = read_rgb(paths[k])
+        image = read(paths[k], "RGB", keep=False)
         if mask_paths[k] is not None:
             mask = read_grey(mask_paths[k])
             if mask_p is None and mask.shape != image.shape[:2]:
@@ -61,8 +61,8 @@ def read_pairs(
                     f"pixels: mask {str(mask_paths[k])!r} is {mask.shape[0]}x{mask.shape[1]}, its image "
                     f"{str(paths[k])!r} is {image.shape[0]}x{image.shape[1]}"
                 )
-            masks[k] = _named(mask_paths[k], how.mask, mask)
-        images[k] = _named(paths[k], p.image, image)
+            _into(masks[k], mask_paths[k], how.mask, mask)
+        _into(images[k], paths[k], p.image, image)
         return ""
 
     def clear(k: int) -> None:
@@ -101,8 +101,8 @@ def _threads(threads: int | None) -> int:
     return threads
 
 
-def _named(path: _PathLike, work: Callable[[np.ndarray], np.ndarray], pixels: np.ndarray) -> np.ndarray:
+def _into(out: np.ndarray, path: _PathLike, work: Callable[..., np.ndarray], pixels: np.ndarray) -> None:
     try:
-        return work(pixels)
+        work(pixels, out)
     except AdvSpurError as error:
         raise AdvSpurError(f"pixels: {str(path)!r}: {error}") from error
