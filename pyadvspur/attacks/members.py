@@ -2,7 +2,7 @@
 loads nothing.
 
 A member's builder is `function(forward, norm, seed, **options) -> Searcher` (searcher.py). To add an attack, write a
-Searcher and one line here; `Run`, sweeps, names and the command line then drive it.
+Searcher and one line here, or a plug-in (docs/plugins.md); `Run`, sweeps, names and the command line then drive it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 
-from pyadvspur.errors import unknown
+from pyadvspur import plugins
+from pyadvspur.errors import bad, unknown
 
 NORMS = ("linf", "l2", "l1")
 
@@ -65,7 +66,21 @@ PRESETS: dict[str, dict[str, tuple[str, ...]]] = {
 
 
 def member(name: str, where: str = "attacks") -> Member:
-    """The member of a name; unknown names raise AdvSpurError."""
-    if name not in MEMBERS:
-        raise unknown(where, "attack", name, (*MEMBERS, "ensemble"))
-    return MEMBERS[name]
+    """The member of a name, a plug-in's included; unknown names raise AdvSpurError."""
+    if name in MEMBERS:
+        return MEMBERS[name]
+    if name not in plugins.names("attacks", RESERVED):
+        raise unknown(where, "attack", name, known())
+    found = plugins.load("attacks", name)
+    if not isinstance(found, Member) or found.name != name:
+        raise bad(where, f"plug-in {name!r}", repr(found)[:80], f"an attacks.Member called {name!r}")
+    return found
+
+
+def known() -> tuple[str, ...]:
+    """Every name that an attack can have."""
+    return (*MEMBERS, *plugins.names("attacks", RESERVED), "ensemble")
+
+
+#: names that no plug-in may take
+RESERVED = frozenset((*MEMBERS, *PRESETS, "ensemble"))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from pyadvspur.attacks.members import MEMBERS, NORMS, PRESETS
+from pyadvspur.attacks.members import NORMS, PRESETS, known, member
 from pyadvspur.attacks.stage import (
     Stage,
     ensemble_stages,
@@ -61,7 +61,7 @@ class AttackSpec:
             if self.steps is not None:
                 options["steps"] = self.steps
             settled = dict(settle(where, self.attack, options))
-            default = MEMBERS[self.attack].options.get("steps")
+            default = member(self.attack).options.get("steps")
             object.__setattr__(self, "steps", settled.pop("steps", default))
             options = tuple(settled.items())
         object.__setattr__(self, "eps", eps)
@@ -128,7 +128,7 @@ class AttackSpec:
             options = [f"ensemble={dict(self.options)['preset']}"]
         else:
             options = [] if self.attack == "pgd" else [self.attack]
-            if self.steps != MEMBERS[self.attack].options.get("steps"):
+            if self.steps != member(self.attack).options.get("steps"):
                 options.append(f"steps={self.steps}")
             options += [f"{key}={value}" for key, value in [*self.options, *restarts_option(self.restarts)]]
         tail = f"({','.join(options)})" if options else ""
@@ -169,8 +169,8 @@ def parse(text: str) -> AttackSpec:
     given = read_options(where, inside or "")
     names = [key for key, value in given.items() if value is None]
     for name in names:
-        if name not in MEMBERS and name != "ensemble":
-            raise unknown(where, "attack", name, (*MEMBERS, "ensemble"))
+        if name not in known():
+            raise unknown(where, "attack", name, known())
         del given[name]
     if len(names) > 1:
         raise bad(where, "attack", " and ".join(names), "one attack", "Several: ensemble=apgd+square")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pyadvspur.attacks.members import MEMBERS, PRESETS, Member, member
+from pyadvspur.attacks.members import PRESETS, Member, known, member
 from pyadvspur.errors import bad, unknown
 
 _ONE = re.compile(r"\s*(\w+)\s*(?:\((.*)\))?\s*", re.DOTALL)
@@ -72,16 +72,16 @@ def read_options(where: str, text: str) -> dict[str, str | None]:
 
 def settle(where: str, attack: str, given: Mapping[str, object]) -> tuple[tuple[str, object], ...]:
     """Options of a member, checked, without those that are its defaults, in the order of its registry."""
-    known = member(attack, where)
+    about = member(attack, where)
     for name in given:
-        if name not in known.options:
-            raise unknown(where, "option", name, (*known.options, "restarts"), f"Options of {attack!r}.")
+        if name not in about.options:
+            raise unknown(where, "option", name, (*about.options, "restarts"), f"Options of {attack!r}.")
     settled = []
-    for name, default in known.options.items():
+    for name, default in about.options.items():
         value = given.get(name)
         if value is None:
             continue
-        value = _value(where, name, value, default, known.choices.get(name))
+        value = _value(where, name, value, default, about.choices.get(name))
         if value != default:
             settled.append((name, value))
     return tuple(settled)
@@ -134,9 +134,9 @@ def ensemble_stages(preset, norm: str, where: str = "attacks.ensemble") -> tuple
             preset = PRESETS[preset][norm]
         else:
             preset = cut(preset, "+")
-            known = (*PRESETS, *MEMBERS)
-            if len(preset) == 1 and "(" not in preset[0] and preset[0] not in known:
-                raise unknown(where, "preset", preset[0], known)
+            names = (*PRESETS, *known()[:-1])
+            if len(preset) == 1 and "(" not in preset[0] and preset[0] not in names:
+                raise unknown(where, "preset", preset[0], names)
     stages = tuple(stage(one, where) for one in preset)
     if not stages:
         raise bad(

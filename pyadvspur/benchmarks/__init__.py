@@ -11,6 +11,7 @@ import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pyadvspur import plugins
 from pyadvspur.errors import bad, unknown
 
 if TYPE_CHECKING:
@@ -30,13 +31,15 @@ __all__ = [*_BASE, *(found[1] for found in _BENCHMARKS.values()), "find", "get",
 
 def names() -> list[str]:
     """The benchmarks that `get` knows."""
-    return sorted(_BENCHMARKS)
+    return sorted([*_BENCHMARKS, *plugins.names("benchmarks", _BENCHMARKS)])
 
 
 def find(name: str) -> type[Benchmark]:
     """The class of a benchmark, by name."""
     if name not in _BENCHMARKS:
-        raise unknown("benchmarks", "name", name, _BENCHMARKS)
+        if name not in names():
+            raise unknown("benchmarks", "name", name, names())
+        return _plugin(name)
     module, class_name, _ = _BENCHMARKS[name]
     return getattr(importlib.import_module(f"pyadvspur.benchmarks.{module}"), class_name)
 
@@ -47,7 +50,7 @@ def get(name: str, root: str | Path | None = None, **options: Any) -> Benchmark:
     Raises AdvSpurError for unknown names and options, and for a folder that is missing or not wanted.
     """
     cls = find(name)
-    reads_folder = _BENCHMARKS[name][2]
+    reads_folder = _BENCHMARKS[name][2] if name in _BENCHMARKS else _takes_root(cls)
     if reads_folder != (root is not None):
         takes = f"the folder that holds {name}" if reads_folder else f"nothing: {name!r} is made at run time"
         raise bad(
@@ -60,6 +63,20 @@ def get(name: str, root: str | Path | None = None, **options: Any) -> Benchmark:
         if option not in taken:
             raise unknown("benchmarks.get", f"an option of {name!r}", option, taken)
     return cls(root, **options) if reads_folder else cls(**options)
+
+
+def _plugin(name: str) -> type[Benchmark]:
+    from pyadvspur.benchmarks.base import Benchmark
+
+    found = plugins.load("benchmarks", name)
+    if not (isinstance(found, type) and issubclass(found, Benchmark)):
+        raise bad("benchmarks", f"plug-in {name!r}", repr(found)[:80], "a subclass of benchmarks.Benchmark")
+    return found
+
+
+def _takes_root(cls: type) -> bool:
+    """Whether the first argument of a plug-in's class is the folder of its data: it is called `root`."""
+    return next(iter(inspect.signature(cls).parameters), None) == "root"
 
 
 def parse(text: str) -> Benchmark:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pyadvspur.errors import bad
+from pyadvspur import plugins
+from pyadvspur.errors import bad, unknown
 from pyadvspur.metrics import reliance, shift
 
 #: parameters that every kind of that name shares, with what they may be
@@ -111,10 +112,26 @@ KINDS: dict[str, Kind] = {
 }  # fmt: skip
 
 
+_OWN = frozenset(KINDS)
+
+
+def find(name: str, where: str = "metrics") -> Kind:
+    """A kind by name; a plug-in's is registered when first asked for."""
+    if name not in KINDS:
+        more = plugins.names("metrics", _OWN)
+        if name not in more:
+            raise unknown(where, "kind", name, (*KINDS, *more))
+        register(name, plugins.load("metrics", name))
+    return KINDS[name]
+
+
 def register(name: str, kind: Kind) -> None:
     """Add a kind, so that `Measure(name, ...)` and everything after it know it. Raises if another has the name."""
     if not isinstance(kind, Kind):
-        raise bad("metrics.register", "kind", repr(kind), "a metrics.Kind")
+        raise bad("metrics.register", f"kind {name!r}", repr(kind)[:80], "a metrics.Kind")
+    if name not in _OWN and (kind.formula is None or "average" not in kind.options):
+        takes = "a formula, and 'average' among its options ('images' or 'classes')"
+        raise bad("metrics.register", f"kind {name!r}", "neither or one of them", takes)
     if KINDS.get(name, kind) != kind:
         raise bad("metrics.register", "name", repr(name), "a name that no other kind has")
     KINDS[name] = kind

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pyadvspur.errors import bad, unknown
-from pyadvspur.metrics.kinds import CHOICES, KINDS, Kind
+from pyadvspur.metrics.kinds import CHOICES, Kind, find
 
 
 class Measure:
@@ -36,9 +36,7 @@ class Measure:
     name: str
 
     def __init__(self, kind: str, name: str, **params: Any) -> None:
-        if kind not in KINDS:
-            raise unknown("metrics.Measure", "kind", kind, KINDS)
-        about = KINDS[kind]
+        about = find(kind, "metrics.Measure")
         required = (*about.conditions, *about.required)
         if missing := [key for key in required if key not in params]:
             raise bad(f"metrics.Measure({kind!r})", "params", sorted(params), f"also {', '.join(missing)}")
@@ -76,7 +74,7 @@ class Measure:
     @property
     def about(self) -> Kind:
         """What is known of its kind."""
-        return KINDS[self.kind]
+        return find(self.kind)
 
     def to_dict(self) -> dict[str, Any]:
         return {"kind": self.kind, "name": self.name, **{k: _plain(v) for k, v in self._params}}
