@@ -16,6 +16,10 @@ COMMANDS = {
     "experiment": ("experiment:experiment", "Run one of the experiments, or list them."),
     "models": ("models:app", "List the models that can be named."),
     "datasets": ("datasets:app", "Verify data on disk, or make a small sample in the true layout."),
+    "challenge": (
+        "challenge:challenge",
+        "Search, for every object of ImageNet-9, a background that hides it.",
+    ),
     "info": ("info:info", "Show versions, devices, instruction sets and the kernels built in."),
 }
 

@@ -42,11 +42,14 @@ def sample(
     folder: Annotated[Path, typer.Argument(help="Where to write; must not exist, or be empty.")],
     per_class: Annotated[int, typer.Option(help="Images a class.")] = 4,
     seed: Annotated[int, typer.Option(help="Of the composition.")] = 0,
+    damaged: Annotated[
+        bool, typer.Option("--damaged", help="Spoil four images: truncated, empty, a web page, missing.")
+    ] = False,
 ) -> None:
     """Write a small generated copy in the benchmark's true layout, from embedded digits and photographs."""
     from pyadvspur.benchmarks import layouts
 
-    count = layouts.sample(name, folder, per_class=per_class, seed=seed)
+    count = layouts.sample(name, folder, per_class=per_class, seed=seed, damaged=damaged)
     print(f"wrote {count} files under {folder}")
 
 

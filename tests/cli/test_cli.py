@@ -47,7 +47,17 @@ def test_help_is_light():
     code += "print([m for m in ('torch', 'numpy', 'pandas', 'matplotlib', 'rich') if m in sys.modules])"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
     assert shown.rstrip().endswith("[]")
-    for command in ("demo", "evaluate", "report", "theory", "experiment", "info", "models", "datasets"):
+    for command in (
+        "demo",
+        "evaluate",
+        "report",
+        "theory",
+        "experiment",
+        "info",
+        "models",
+        "datasets",
+        "challenge",
+    ):
         assert f"  {command} " in shown
 
 

@@ -11,19 +11,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
+from pyadvspur import masking, pixels
 from pyadvspur.benchmarks.base import Batch, Benchmark, Condition
-from pyadvspur.benchmarks.decode import read_rgb
-from pyadvspur.benchmarks.imagenet9.classes import DIRECTORIES, NAMES, class_of_output
-from pyadvspur.benchmarks.imagenet9.layout import PER_CLASS, READERS, SIZE, VARIATIONS
+from pyadvspur.benchmarks.imagenet9.classes import NAMES, class_of_output
+from pyadvspur.benchmarks.imagenet9.layout import (
+    MASKS,
+    PER_CLASS,
+    SIZE,
+    VARIATIONS,
+    Entry,
+    entries,
+    mask_path,
+    read_mask,
+)
 from pyadvspur.benchmarks.material import MARK
 from pyadvspur.errors import AdvSpurError, bad, unknown
 from pyadvspur.metrics import Measure
@@ -31,30 +37,45 @@ from pyadvspur.metrics import Measure
 if TYPE_CHECKING:
     import pandas
 
+    from pyadvspur.benchmarks.imagenet9.challenge import Challenge
     from pyadvspur.labels import LabelMap
 
-_SUFFIXES = (".jpeg", ".jpg", ".png")
-_OBJECT = re.compile(r"fg_?.*?(n\d{8}_\d+)|(n\d{8}_\d+)")
+PREPROCESSING = f"exact-{SIZE}"
 
 
 class ImageNet9(Benchmark):
     """Nine classes, 450 images each in every variation; models with 1,000 outputs or with nine.
 
-    root: the folder that holds the variations (or `bg_challenge` with them). size: height and width of the images;
-    files of another size are resized on the shorter side and cut at the centre.
+    root: the folder that holds the variations (or `bg_challenge` with them). preprocessing: None = "exact-224": the
+    files are shown as they are, and one of another size is an error. size: None, or another side to which that is
+    scaled. noise: None, or a standard deviation in [0,1] pixel units: also shows `original` with Gaussian noise on and
+    off the object's mask, and measures RFS.
     Samples are ordered by turns through the classes, so that a limit keeps them balanced. A sample's id comes from
     the name of the object it shows, so variations of one object are compared in pairs.
+
+    A model with nine outputs brings its own normalisation (see `classes.MEAN`), as every model does.
     """
 
     name = "imagenet9"
     class_names = NAMES
     attacked = ("original", "mixed_same", "mixed_rand")
+    homepage = "https://github.com/MadryLab/backgrounds_challenge"
+    licence = "none stated; images derive from ImageNet, whose terms apply; do not redistribute"
 
-    def __init__(self, root: str | Path, size: int = SIZE) -> None:
+    def __init__(
+        self,
+        root: str | Path,
+        *,
+        preprocessing: str | None = None,
+        size: int | None = None,
+        noise: float | None = None,
+    ) -> None:
         self.root = Path(root).expanduser()
         if (self.root / "bg_challenge").is_dir():
             self.root = self.root / "bg_challenge"
-        self.input_size = size
+        chosen = pixels.preprocessing(preprocessing or PREPROCESSING)
+        self._preprocessing = chosen.scaled(size) if size is not None else chosen
+        self.preprocessing, self.input_size = self._preprocessing.name, self._preprocessing.size
         present = [v for v in VARIATIONS if (self.root / v / "val").is_dir()]
         if not present:
             raise bad(
@@ -62,34 +83,64 @@ class ImageNet9(Benchmark):
                 f"the folder that holds {', '.join(VARIATIONS[:3])}, ... each with val/<class directory>/",
                 "`advspur datasets sample imagenet9 DIR` writes a small one.",
             )  # fmt: skip
-        self.conditions = tuple(Condition(variation, variation) for variation in present)
+        self.has_masks = "original" in present and (self.root / MASKS / "val").is_dir()
+        noisy = self._noisy(noise) if noise is not None else ()
+        self.conditions = (*(Condition(variation, variation) for variation in present), *noisy)
         self.attacked = tuple(v for v in type(self).attacked if v in present)
-        self.measures = _measures(present)
+        self.measures = _measures(present, noisy)
+        self._listed: dict[str, list[Entry]] = {}
+
+    def _noisy(self, std: float) -> tuple[Condition, ...]:
+        if not self.has_masks:
+            raise bad("benchmarks.ImageNet9", "noise", std, "None where `original` or `fg_mask` is not there")
+        variants = [masking.noise(region, std=std) for region in ("foreground", "background")]
+        return tuple(Condition(f"original/{variant.name}", "original", variant) for variant in variants)
 
     def size(self, source: str) -> int:
-        return len(self._files(source))
+        return len(self.entries(source))
 
     def read(self, source: str, start: int, stop: int) -> Batch:
-        """Samples of a variation; masks come with `original` where fg_mask is there."""
+        """Samples of a variation; masks come with `original` where fg_mask is there, 255 = foreground, no values
+        between. An image or a mask that cannot be read is in `errors`."""
         self.check_range(source, start, stop)
-        chosen = self._files(source)[start:stop]
-        with ThreadPoolExecutor(READERS) as pool:
-            images = list(pool.map(lambda entry: read_rgb(entry[2], self.input_size), chosen))
+        chosen = self.entries(source)[start:stop]
+        images, errors = pixels.read_images([entry.path for entry in chosen], self._preprocessing)
         masks = None
-        if source == "original" and (self.root / "fg_mask" / "val").is_dir():
-            masks = torch.from_numpy(np.stack([self._mask(entry[2]) for entry in chosen]))
-        n, side = len(chosen), self.input_size
+        if source == "original" and self.has_masks:
+            masks, errors = self._masks(chosen, images, errors)
         return Batch(
-            ids=torch.tensor([entry[0] for entry in chosen], dtype=torch.int64),
-            images=torch.from_numpy(np.stack(images))
-            if n
-            else torch.empty(0, side, side, 3, dtype=torch.uint8),
+            ids=torch.tensor([entry.id for entry in chosen], dtype=torch.int64),
+            images=torch.from_numpy(images),
             masks=masks,
-            labels=torch.tensor([entry[1] for entry in chosen], dtype=torch.int64),
-            groups=torch.full((n,), -1, dtype=torch.int64),
+            labels=torch.tensor([entry.label for entry in chosen], dtype=torch.int64),
+            groups=torch.full((len(chosen),), -1, dtype=torch.int64),
+            errors=errors,
         )
 
-    def label_map(self, n_outputs: int) -> LabelMap:
+    def _masks(
+        self, chosen: list[Entry], images: np.ndarray, errors: tuple[str, ...]
+    ) -> tuple[torch.Tensor, tuple[str, ...]]:
+        masks, texts = np.zeros(images.shape[:3], np.uint8), list(errors)
+        for k, entry in enumerate(chosen):
+            try:
+                if not texts[k]:
+                    masks[k] = self.mask(entry)
+            except AdvSpurError as error:
+                texts[k] = str(error)
+                images[k] = 0
+        return torch.from_numpy(masks), tuple(texts)
+
+    def mask(self, entry: Entry) -> np.ndarray:
+        """The mask of a sample of `original`: uint8 (size, size), 0 or 255. Raises AdvSpurError naming its file."""
+        path = mask_path(self.root, entry.path)
+        try:
+            return np.where(self._preprocessing.mask(read_mask(path)) >= 128, 255, 0).astype(np.uint8)
+        except AdvSpurError as error:
+            raise AdvSpurError(
+                str(error) if str(path) in str(error) else f"{str(path)!r}: {error}"
+            ) from error
+
+    def label_map(self, n_outputs: int, name: str = "") -> LabelMap:
         """Nine outputs are the classes. Of 1,000, all compete; one that belongs to no class is always wrong."""
         from pyadvspur.labels import LabelMap
 
@@ -101,47 +152,33 @@ class ImageNet9(Benchmark):
 
     def fingerprint(self) -> str:
         """SHA-256 over the variations' file names and sizes in bytes; reading every pixel would take minutes."""
-        digest = hashlib.sha256(f"imagenet9 {self.input_size}".encode())
-        for condition in self.conditions:
-            for sample, label, path in self._files(condition.source):
-                digest.update(
-                    f"{condition.source}/{label}/{path.name} {sample} {path.stat().st_size}\n".encode()
-                )
+        digest = hashlib.sha256(f"imagenet9 {self.preprocessing}".encode())
+        for source in dict.fromkeys(condition.source for condition in self.conditions):
+            for number, label, path in self.entries(source):
+                size = path.stat().st_size
+                digest.update(f"{source}/{label}/{path.name} {number} {size}\n".encode())
         return digest.hexdigest()
 
     def verify(self) -> pandas.DataFrame:
-        """Counts, class directories, masks, and whether every file can be read; reads every file once."""
+        """Counts, class directories, pairs, masks, and whether every file can be read; reads every file once."""
         from pyadvspur.benchmarks.imagenet9.verify import verify
 
         return verify(self)
 
-    # files
+    def challenge(self, model: torch.nn.Module | str, **options: Any) -> Challenge:
+        """The adversarial-background challenge: see `imagenet9.challenge.challenge`."""
+        from pyadvspur.benchmarks.imagenet9.challenge import challenge
 
-    @cached_property
-    def _listed(self) -> dict[str, list[tuple[int, int, Path]]]:
-        return {}
+        return challenge(model, self, **options)
 
-    def _files(self, source: str) -> list[tuple[int, int, Path]]:
+    def entries(self, source: str) -> list[Entry]:
         """(id, label, path) of a variation's samples, in their order."""
-        if source not in [condition.source for condition in self.conditions]:
-            raise unknown("benchmarks.imagenet9", "source", source, [c.source for c in self.conditions])
+        known = dict.fromkeys(condition.source for condition in self.conditions)
+        if source not in known:
+            raise unknown("benchmarks.imagenet9", "source", source, known)
         if source not in self._listed:
-            entries = []
-            for label, directory in enumerate(DIRECTORIES):
-                folder = self.root / source / "val" / directory
-                files = (
-                    sorted(p for p in folder.glob("*") if p.suffix.lower() in _SUFFIXES)
-                    if folder.is_dir()
-                    else []
-                )
-                entries += [(turn, label, path) for turn, path in enumerate(files)]
-            entries.sort(key=lambda entry: entry[:2])
-            self._listed[source] = _with_ids(entries)
+            self._listed[source] = entries(self.root, source)
         return self._listed[source]
-
-    def _mask(self, image: Path) -> np.ndarray:
-        path = self.root / "fg_mask" / "val" / image.parent.name / f"{image.stem}.npy"
-        return read_mask(path, self.input_size)
 
     def expected_per_class(self) -> int:
         """450, or what a generated copy says of itself."""
@@ -149,49 +186,17 @@ class ImageNet9(Benchmark):
         return int(json.loads(mark.read_text())["per_class"]) if mark.is_file() else PER_CLASS
 
     def __getstate__(self) -> dict:
-        return {key: value for key, value in vars(self).items() if key != "_listed"}
+        return {**vars(self), "_listed": {}}
 
 
-def read_mask(path: Path, size: int) -> np.ndarray:
-    """uint8 (size, size), 255 = foreground, from a (H, W) array of 0 and 1. Pickled arrays are refused."""
-    try:
-        mask = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise AdvSpurError(f"benchmarks: mask {str(path)!r} cannot be read ({error})") from error
-    if mask.ndim != 2 or mask.dtype.kind not in "biuf" or not np.isin(mask, (0, 1)).all():
-        raise bad(
-            "benchmarks.imagenet9", str(path), f"{mask.dtype} {mask.shape}", "a (H, W) array of 0 and 1"
-        )
-    if mask.shape != (size, size):
-        # nearest pixel of the image that `read_rgb` would give
-        height, width = mask.shape
-        scale = min(height, width) / size
-        rows = ((np.arange(size) + 0.5) * scale + (height - size * scale) / 2).astype(int)
-        columns = ((np.arange(size) + 0.5) * scale + (width - size * scale) / 2).astype(int)
-        mask = mask[np.ix_(rows.clip(0, height - 1), columns.clip(0, width - 1))]
-    return (mask > 0).astype(np.uint8) * 255
-
-
-def _with_ids(entries: list[tuple[int, int, Path]]) -> list[tuple[int, int, Path]]:
-    """Number samples by the object their name names; by the whole name where objects repeat."""
-    keys = []
-    for _, label, path in entries:
-        found = _OBJECT.search(path.stem)
-        keys.append(f"{label}/{(found.group(1) or found.group(2)) if found else path.stem}")
-    if len(set(keys)) < len(keys):
-        keys = [f"{label}/{path.stem}" for _, label, path in entries]
-    return [(_number(key), label, path) for key, (_, label, path) in zip(keys, entries)]
-
-
-def _number(key: str) -> int:
-    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "little") >> 1
-
-
-def _measures(present: list[str]) -> tuple[Measure, ...]:
+def _measures(present: list[str], noisy: tuple[Condition, ...]) -> tuple[Measure, ...]:
     found = [Measure("accuracy", f"accuracy {variation}", condition=variation) for variation in present]
     if {"mixed_same", "mixed_rand"} <= set(present):
         found.append(Measure("bg_gap", "BG-gap", same="mixed_same", rand="mixed_rand"))
         found.append(Measure("relative_gap", "BG-gap, relative", same="mixed_same", rand="mixed_rand"))
+    if noisy:
+        on, off = (condition.name for condition in noisy)
+        found.append(Measure("rfs", "RFS", fg=on, bg=off))
     for variation in ImageNet9.attacked:
         if variation in present:
             found.append(Measure("robust_accuracy", f"robust accuracy {variation}", condition=variation))

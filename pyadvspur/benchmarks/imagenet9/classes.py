@@ -16,6 +16,10 @@ DIRECTORIES = (
     "07_primate",
     "08_fish",
 )
+#: Pixel statistics that networks trained on IN-9 (nine outputs) were normalised with. They belong to the model: give
+#: your factory's network these as `mean` and `std`. Networks with ImageNet's 1,000 outputs keep ImageNet's.
+MEAN = (0.4717, 0.4499, 0.3837)
+STD = (0.2600, 0.2516, 0.2575)
 NAMES = tuple(directory[3:] for directory in DIRECTORIES)
 
 # Inclusive ranges. 630 outputs belong to no class; 171, 172 (two dogs) and 281-285 (house cats) are among them.

@@ -1,12 +1,85 @@
-"""How a copy of ImageNet-9 lies on disk, in numbers and names."""
+"""How a copy of ImageNet-9 lies on disk: names, numbers, files, ids, masks."""
 
 from __future__ import annotations
 
-import os
+import hashlib
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from pyadvspur.benchmarks.imagenet9.classes import DIRECTORIES
+from pyadvspur.errors import AdvSpurError
 
 VARIATIONS = (
     "original", "mixed_same", "mixed_rand", "mixed_next", "only_fg", "only_bg_b", "only_bg_t", "no_fg",
 )  # fmt: skip
+MASKS = "fg_mask"
 PER_CLASS = 450
 SIZE = 224
-READERS = min(8, os.cpu_count() or 1)  # threads that decode files
+_SUFFIXES = (".jpeg", ".jpg", ".png")
+_OBJECT = re.compile(r"fg_?.*?(n\d{8}_\d+)|(n\d{8}_\d+)")
+
+
+class Entry(NamedTuple):
+    """One file of a variation: its sample's id, its class, where it is."""
+
+    id: int
+    label: int
+    path: Path
+
+
+def entries(root: Path, variation: str) -> list[Entry]:
+    """A variation's samples by turns through the classes, files sorted by name.
+
+    A sample's id is that of the object which its file name names (what follows `fg_` where two are named), so that
+    variations of one object are compared in pairs. Where an object repeats within a variation, ids come from whole
+    file names instead.
+    """
+    found = []
+    for label, directory in enumerate(DIRECTORIES):
+        folder = root / variation / "val" / directory
+        files = folder.iterdir() if folder.is_dir() else ()
+        images = sorted(path for path in files if path.suffix.lower() in _SUFFIXES and path.is_file())
+        found += [(turn, label, path) for turn, path in enumerate(images)]
+    found.sort(key=lambda entry: entry[:2])
+    keys = [f"{label}/{_object(path.stem)}" for _, label, path in found]
+    if len(set(keys)) < len(keys):
+        keys = [f"{label}/{path.name}" for _, label, path in found]
+    return [Entry(_number(key), label, path) for key, (_, label, path) in zip(keys, found)]
+
+
+def mask_path(root: Path, image: Path) -> Path:
+    """The mask of an image of `original`."""
+    return root / MASKS / "val" / image.parent.name / f"{image.stem}.npy"
+
+
+def read_mask(path: Path) -> np.ndarray:
+    """uint8 (H, W), 255 = foreground, from a (H, W) array of 0 and 1. Pickled arrays are refused.
+
+    Raises AdvSpurError that names the file.
+    """
+    try:
+        mask = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise AdvSpurError(f"benchmarks: mask {str(path)!r} cannot be read ({error})") from error
+    if (
+        not isinstance(mask, np.ndarray)
+        or mask.ndim != 2
+        or 0 in mask.shape
+        or mask.dtype.kind not in "biuf"
+        or not np.isin(mask, (0, 1)).all()
+    ):
+        got = f"{mask.dtype} {mask.shape}" if isinstance(mask, np.ndarray) else type(mask).__name__
+        raise AdvSpurError(f"benchmarks: mask {str(path)!r} is {got}, not a (H, W) array of 0 and 1")
+    return (mask > 0).astype(np.uint8) * 255
+
+
+def _object(stem: str) -> str:
+    found = _OBJECT.search(stem)
+    return (found.group(1) or found.group(2)) if found else stem
+
+
+def _number(key: str) -> int:
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "little") >> 1

@@ -16,6 +16,7 @@ from pyadvspur.benchmarks.imagenet9.layout import SIZE, VARIATIONS
 
 _OBJECT = 144  # height and width of a digit
 _BORDER = 8
+_GREY = ("only_fg", 5, 0)  # this file is a greyscale JPEG
 
 
 def write(folder: Path, per_class: int, seed: int) -> int:
@@ -26,9 +27,10 @@ def write(folder: Path, per_class: int, seed: int) -> int:
             stem = f"n{2000000 + label:08d}_{k}"
             images, mask = compose(label, k, seed)
             for variation in VARIATIONS:
-                material.write_jpeg(
-                    folder / variation / "val" / directory / f"{stem}.JPEG", images[variation]
-                )
+                pixels = images[variation]
+                if (variation, label, k) == _GREY:
+                    pixels = pixels[..., 0]
+                material.write_jpeg(folder / variation / "val" / directory / f"{stem}.JPEG", pixels)
                 count += 1
             path = folder / "fg_mask" / "val" / directory / f"{stem}.npy"
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -6,13 +6,11 @@ import pickle
 
 import numpy as np
 import pytest
-import simplejpeg
 import torch
 from PIL import Image
 
 from pyadvspur import AdvSpurError
 from pyadvspur.benchmarks import layouts
-from pyadvspur.benchmarks.decode import read_rgb
 from pyadvspur.benchmarks.imagenet9 import ImageNet9
 from pyadvspur.benchmarks.imagenet9.classes import DIRECTORIES, class_of_output
 from pyadvspur.benchmarks.imagenet9.layout import VARIATIONS
@@ -72,6 +70,11 @@ def test_a_copy_verifies(copy):
     assert frame.set_index("item").loc["mixed_same", ["expected", "found"]].tolist() == [18, 18]
 
 
+def test_one_image_of_a_copy_is_grey(copy):
+    with Image.open(copy / "only_fg" / "val" / "05_insect" / "n02000005_0.JPEG") as image:
+        assert image.mode == "L"
+
+
 def test_label_maps(copy):
     bench = ImageNet9(copy)
     assert bench.label_map(9) == LabelMap.identity(9)
@@ -94,6 +97,7 @@ def test_verify_names_what_is_wrong(own_copy):
     assert "08_fish: 0" in frame.loc["mixed_rand", "note"]
     assert "09_cat" in frame.loc["only_fg", "note"]
     assert not frame.loc["fg_mask", "ok"]
+    assert frame.loc["mixed_rand, in pairs with mixed_same", ["expected", "found"]].tolist() == [8, 8]
     assert frame.loc["no_fg", "found"] == 0
     assert frame.loc["original", "ok"]
 
@@ -117,37 +121,40 @@ def test_pairs_by_the_object_a_name_names(own_copy):
     assert bench.read("mixed_rand", 0, 1).ids.tolist() == bench.read("original", 0, 1).ids.tolist()
 
 
-def test_colour_spaces(tmp_path):
-    rng = np.random.default_rng(0)
-    pixels = rng.integers(0, 256, (24, 24, 3), dtype=np.uint8).repeat(4, 0).repeat(4, 1)
-    image = Image.fromarray(pixels)
-    for mode in ("L", "CMYK", "RGB"):
-        image.convert(mode).save(tmp_path / f"{mode}.JPEG", quality=95)
-        expected = np.asarray(Image.open(tmp_path / f"{mode}.JPEG").convert("RGB"))
-        assert np.array_equal(read_rgb(tmp_path / f"{mode}.JPEG"), expected)
-    image.convert("RGBA").save(tmp_path / "a.png")
-    image.convert("P").save(tmp_path / "p.png")
-    assert read_rgb(tmp_path / "a.png").shape == (96, 96, 3)
-    assert read_rgb(tmp_path / "p.png", 48).shape == (48, 48, 3)
-    (tmp_path / "png.JPEG").write_bytes((tmp_path / "a.png").read_bytes())
-    assert np.array_equal(read_rgb(tmp_path / "png.JPEG"), pixels)
-
-
-def test_unreadable_files_are_named(tmp_path):
-    whole = simplejpeg.encode_jpeg(np.zeros((64, 64, 3), np.uint8) + 77)
-    for name, data in [("cut", whole[: len(whole) // 3]), ("text", b"not an image"), ("empty", b"")]:
-        (tmp_path / name).write_bytes(data)
-        with pytest.raises(AdvSpurError, match=name):
-            read_rgb(tmp_path / name)
-    with pytest.raises(AdvSpurError, match="No such file"):
-        read_rgb(tmp_path / "none")
-
-
 def test_pickled_masks_are_refused(own_copy):
     path = next((own_copy / "fg_mask" / "val" / "00_dog").iterdir())
     np.save(path, np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    with pytest.raises(AdvSpurError, match="allow_pickle"):
-        ImageNet9(own_copy).read("original", 0, 1)
+    batch = ImageNet9(own_copy).read("original", 0, 2)
+    assert "allow_pickle" in batch.errors[0]
+    assert batch.errors[1] == ""
+    assert not batch.images[0].any()
+    assert batch.images[1].any()
+
+
+def test_files_of_another_size_are_errors_not_guesses(own_copy):
+    path = next((own_copy / "no_fg" / "val" / "01_bird").iterdir())
+    Image.new("RGB", (250, 224)).save(path)
+    batch = ImageNet9(own_copy).read("no_fg", 0, 9)
+    assert [bool(text) for text in batch.errors] == [label == 1 for label in range(9)]
+    assert "224x250" in batch.errors[1]
+    assert path.name in batch.errors[1]
+    resized = ImageNet9(own_copy, preprocessing="pil-bilinear-256-224")
+    assert resized.read("no_fg", 0, 9).errors == ("",) * 9
+    assert resized.fingerprint() != ImageNet9(own_copy).fingerprint()
+
+
+def test_noise_on_and_off_the_mask(copy):
+    bench = ImageNet9(copy, noise=0.25, size=32)
+    added = [c.name for c in bench.conditions if c.variant.kind == "noise"]
+    assert added == ["original/noise(foreground,std=0.25)", "original/noise(background,std=0.25)"]
+    assert "RFS" in [m.name for m in bench.measures]
+    assert bench.size("original") == 18
+
+
+def test_noise_needs_masks(own_copy):
+    (own_copy / "fg_mask").rename(own_copy.parent / "fg_mask")
+    with pytest.raises(AdvSpurError, match="noise"):
+        ImageNet9(own_copy, noise=0.25)
 
 
 def test_other_sizes_are_resized_alike(own_copy):
