@@ -26,8 +26,8 @@ PENALTIES = ("l2", "l1")
 class Readout:
     """A linear head on frozen features: logistic regression on features standardised on the training source.
 
-    name: "probe" = fit on `train`, choose C on `validation`. "dfr" = deep feature reweighting on validation data: fit on
-    one half of `validation`, balanced over groups, choose C on the other half, then average `refits` heads fitted on
+    name: "probe" = fit on `train`, choose C on `validation`. "dfr" = deep feature reweighting on validation data: fit
+    on one half of `validation`, balanced over groups, choose C on the other half, then average `refits` heads fitted on
     balanced draws of all of it; `train` serves the standardisation alone.
     train, validation: sources of the benchmark. Without validation, the share `held_out` of every class of `train`
     (chosen by sample id) takes its place and is not fitted on.
@@ -87,7 +87,10 @@ class Readout:
         where = (
             f"{self.held_out:.0%} of {self.train} held out" if self.validation is None else self.validation
         )
-        how = f"frozen backbone, logistic regression ({self.penalty}) on {self.train}, C by {RULES[self.rule]} on {where}"
+        how = (
+            f"frozen backbone, logistic regression ({self.penalty}) on {self.train}, "
+            f"C by {RULES[self.rule]} on {where}"
+        )
         if self.name == "dfr":
             how = (
                 f"frozen backbone, DFR ({self.penalty}) on {where}, C by {RULES[self.rule]}, "

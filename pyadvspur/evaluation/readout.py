@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import torch
@@ -45,8 +45,8 @@ def headed(
     """The model as it answers a benchmark: under a head where the benchmark's readout applies, else itself.
 
     model: pixels in [0,1] -> logits, on `device`, in eval mode. folder: where heads are kept. batch_size, the number of
-    threads and of workers change no bit on the CPU. skip_unreadable: images that cannot be read are left out and counted
-    in the head's record; otherwise they are an error. note(text) is told what is done, call runs the model.
+    threads and of workers change no bit on the CPU. skip_unreadable: images that cannot be read are left out; otherwise
+    they are an error. note(text) is told what is done, call runs the model.
     Raises AdvSpurError that says why no head can be fitted.
     """
     readout = benchmark.readout
@@ -171,7 +171,7 @@ def _rows(place: heads.Heads, source: str, blocks: list[tuple[str, int]], skip_u
     unreadable = whole.pop("unreadable")
     if bool(unreadable.any()) and not skip_unreadable:
         raise AdvSpurError(
-            f"readout: {int(unreadable.sum())} images of {source!r} cannot be read. `advspur datasets verify` names them; "
-            "on_error='record' leaves them out."
+            f"readout: {int(unreadable.sum())} images of {source!r} cannot be read. `advspur datasets verify` names "
+            "them; on_error='record' leaves them out."
         )
     return Rows(**{name: value[~unreadable].numpy() for name, value in whole.items()})

@@ -121,7 +121,7 @@ def _last_linear(model: nn.Module, size: int) -> nn.Linear:
     if not chosen or sum(module is chosen[0] for module, _ in calls) != 1:
         raise AdvSpurError(
             f"models.features: {getattr(model, 'name', type(model).__name__)}: no single torch.nn.Linear makes its "
-            f"{logits.shape[1]} logits ({len(calls)} linear layers ran, {len(alike)} of that width). A readout needs one; "
-            "give the network a last layer of that kind, or outputs that are the benchmark's classes."
+            f"{logits.shape[1]} logits ({len(calls)} linear layers ran, {len(alike)} of that width). A readout needs "
+            "one; give the network a last layer of that kind, or outputs that are the benchmark's classes."
         )
     return chosen[0]

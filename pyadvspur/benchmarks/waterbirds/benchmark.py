@@ -1,4 +1,4 @@
-"""Waterbirds: birds of the land and of the water, cut out and put before land and water; place agrees for 95 % in training.
+"""Waterbirds: birds of the land and of the water put before land and water; in training the place agrees for 95 %.
 
 Layout, as published: <root>/metadata.csv and <root>/<NNN.Species_name>/<file>.jpg. The csv says of every image its
 class (y), its place and its split; group = 2 y + place. Validation and test images show both places equally often in
@@ -24,7 +24,15 @@ from pyadvspur.benchmarks.base import Batch, Benchmark, Condition
 from pyadvspur.benchmarks.readout import Readout
 from pyadvspur.benchmarks.waterbirds import metadata
 from pyadvspur.benchmarks.waterbirds.layout import (
-    CLASSES, COUNTS, FOLDERS, GROUPS, HOMEPAGE, LICENCE, METADATA, PREPROCESSING, SPLITS,
+    CLASSES,
+    COUNTS,
+    FOLDERS,
+    GROUPS,
+    HOMEPAGE,
+    LICENCE,
+    METADATA,
+    PREPROCESSING,
+    SPLITS,
 )  # fmt: skip
 from pyadvspur.errors import AdvSpurError, bad, unknown
 from pyadvspur.metrics import Measure
@@ -166,7 +174,8 @@ def _find(root: str | Path) -> Path:
         if (folder / METADATA).is_file():
             return folder
     raise bad(
-        "benchmarks.Waterbirds", "root", repr(str(root)), f"the folder that holds {METADATA}, or {FOLDERS[0]}/{METADATA}",
+        "benchmarks.Waterbirds", "root", repr(str(root)),
+        f"the folder that holds {METADATA}, or {FOLDERS[0]}/{METADATA}",
         "`advspur datasets sample waterbirds DIR` writes a small one.",
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""metadata.csv, read leniently and checked strictly: what can be read is, and every row that cannot be used is named."""
+"""metadata.csv, read leniently and checked strictly: every row that cannot be used is named."""
 
 from __future__ import annotations
 

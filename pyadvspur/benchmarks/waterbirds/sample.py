@@ -1,7 +1,7 @@
 """A small copy of Waterbirds in its true layout: digits as birds, two tinted photographs as land and water.
 
-Digits 0-4 are the land birds, 5-9 the water birds, one species each. Training images show a class on its own place in 95 of
-100 cases, as the original; validation and test images show both places equally often.
+Digits 0-4 are the land birds, 5-9 the water birds, one species each. Training images show a class on its own place in
+95 of 100 cases, as the original; validation and test images show both places equally often.
 
 Awkward on purpose: the csv has a byte-order mark, CRLF line ends, columns in another order, one column more and quoted
 names; one species' folder has a space; some JPEGs are grey; images differ in size and aspect.

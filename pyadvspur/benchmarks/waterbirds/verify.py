@@ -19,8 +19,8 @@ _AT_A_TIME = 256
 
 
 def verify(benchmark: Waterbirds) -> pandas.DataFrame:
-    """Rows item, expected, found, ok, note: the copy, the csv and each of its problems, twelve group counts, files there,
-    files readable."""
+    """Rows item, expected, found, ok, note: the copy, the csv and its problems, twelve group counts, files there, files
+    readable."""
     import pandas as pd
 
     expected, first = _expected(benchmark)

@@ -1,4 +1,4 @@
-"""Waterbirds: what its csv says, in which order images come, what is refused, and the table against a slow computation."""
+"""Waterbirds: what its csv says, in which order images come, and what is refused."""
 
 import json
 
