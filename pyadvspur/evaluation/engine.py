@@ -14,6 +14,7 @@ class Watcher(Protocol):
 
     def started(self, worker: int, job: Job) -> None: ...
     def advanced(self, worker: int, n: int) -> None: ...
+    def noted(self, worker: int, text: str) -> None: ...
     def finished(self, worker: int, job: Job, errors: dict[str, str]) -> None: ...
 
 
@@ -26,7 +27,7 @@ def run_here(setup: Setup, jobs: Sequence[Job], watcher: Watcher) -> None:
     runner = Runner(setup)
     for job in jobs:
         watcher.started(0, job)
-        errors = runner.run(job, lambda n: watcher.advanced(0, n))
+        errors = runner.run(job, lambda n: watcher.advanced(0, n), lambda text: watcher.noted(0, text))
         watcher.finished(0, job, errors)
 
 

@@ -40,13 +40,10 @@ class Heads:
             return None
         try:
             with safe_open(self.path, framework="np") as file:
-                head = Head(
-                    file.get_tensor("weight"),
-                    file.get_tensor("bias"),
-                    json.loads(file.metadata()["advspur.record"]),
-                )
-                if file.metadata()["advspur.sha256"] == _checksum(head):
-                    return head
+                about = json.loads(file.metadata()["advspur"])
+                head = Head(file.get_tensor("weight"), file.get_tensor("bias"), about["record"])
+            if about["sha256"] == _checksum(head):
+                return head
         except (SafetensorError, OSError, KeyError, TypeError, ValueError):
             pass
         self.path.unlink(missing_ok=True)
@@ -61,8 +58,9 @@ class Heads:
         self.folder.mkdir(parents=True, exist_ok=True)
         _replace(self.folder / f"{self.key}.json", lambda path: path.write_text(text, encoding="utf-8"))
         tensors = {"weight": np.ascontiguousarray(head.weight), "bias": np.ascontiguousarray(head.bias)}
-        meta = {"advspur.record": text, "advspur.sha256": _checksum(head)}
-        _replace(self.path, lambda path: save_file(tensors, path, metadata=meta))
+        # one entry: the file format does not keep the order of several
+        about = json.dumps({"record": record, "sha256": _checksum(head)}, sort_keys=True)
+        _replace(self.path, lambda path: save_file(tensors, path, metadata={"advspur": about}))
 
     def block(self, source: str, start: int) -> Path:
         return self.parts / f"{source}-{start:08d}.safetensors"

@@ -43,6 +43,9 @@ class Quiet(AbstractContextManager):
     def advanced(self, worker: int, n: int) -> None:
         self.done += work(self._current[worker], n)
 
+    def noted(self, worker: int, text: str) -> None:
+        """What a worker does before its job's samples: fitting a head."""
+
     def finished(self, worker: int, job: Job, errors: dict[str, str]) -> None:
         self.units_done += len(job)
         self.units_failed += len(errors)
@@ -73,6 +76,11 @@ class Lines(Quiet):
         before = f", {self.skipped} found finished" if self.skipped else ""
         self._print(f"evaluate: {self.units} units to do{before}")
         return self
+
+    def noted(self, worker: int, text: str) -> None:
+        if time.monotonic() - self._last >= _SECONDS_BETWEEN_LINES:
+            self._last = time.monotonic()
+            self._print(f"evaluate: {self._current[worker][0].model}: {text}")
 
     def finished(self, worker: int, job: Job, errors: dict[str, str]) -> None:
         super().finished(worker, job, errors)
@@ -138,6 +146,9 @@ class Bars(Quiet):
         self.bars.reset(
             row, total=work(job), note=f"[dim]{what}", description=f"  {unit.model}", visible=True
         )
+
+    def noted(self, worker: int, text: str) -> None:
+        self.bars.update(self.rows[worker], note=f"[dim]{text}", visible=True)
 
     def advanced(self, worker: int, n: int) -> None:
         super().advanced(worker, n)

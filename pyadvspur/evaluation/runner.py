@@ -52,14 +52,20 @@ class Runner:
         self._headed: tuple[str, str, torch.nn.Module] | None = None
         self._chunk: int | None = None  # images a model call, once memory was short
 
-    def run(self, job: Job, advance: Callable[[int], None] = lambda n: None) -> dict[str, str]:
-        """Store the rows of every unit of the job. advance(n) is called after each n samples.
+    def run(
+        self,
+        job: Job,
+        advance: Callable[[int], None] = lambda n: None,
+        note: Callable[[str], None] = lambda text: None,
+    ) -> dict[str, str]:
+        """Store the rows of every unit of the job. advance(n) is called after each n samples, note(text) with what is
+        done before the first one: fitting a head.
 
         Returns the errors of units that have none, by unit key; such an error never stops the other units.
         Raises StoreFullError if rows cannot be written.
         """
         try:
-            with evaluating(model := self._answering(job[0])):
+            with evaluating(model := self._answering(job[0], note)):
                 errors = self._attack(model, job[0], advance) if job[0].attack != "none" else None
                 errors = self._clean(model, job, advance) if errors is None else errors
         except (StoreFullError, MemoryError):
@@ -171,7 +177,7 @@ class Runner:
             self._loaded = (name, self.setup.subjects[name].load().to(self.device))
         return self._loaded[1]
 
-    def _answering(self, unit: Unit) -> torch.nn.Module:
+    def _answering(self, unit: Unit, note: Callable[[str], None]) -> torch.nn.Module:
         """The unit's model, under a head where its benchmark has a readout."""
         benchmark, plain = self.setup.benchmarks[unit.benchmark], self._model(unit.model)
         if benchmark.readout is None:
@@ -181,7 +187,7 @@ class Runner:
                 found = readout.headed(
                     plain, benchmark, model_fingerprint=unit.model_fingerprint,
                     benchmark_fingerprint=unit.benchmark_fingerprint, folder=self.setup.store.root / "heads",
-                    device=self.device, batch_size=self._batch_size(benchmark), call=self._within_memory,
+                    device=self.device, batch_size=self._batch_size(benchmark), note=note, call=self._within_memory,
                 )  # fmt: skip
             self._headed = (unit.model, unit.benchmark, found)
         return self._headed[2]

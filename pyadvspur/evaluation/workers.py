@@ -75,6 +75,8 @@ class Workers:
                     continue
                 if kind == "advanced":
                     watcher.advanced(worker, content)
+                elif kind == "noted":
+                    watcher.noted(worker, content)
                 elif kind == "full":
                     raise StoreFullError(content)
                 else:
@@ -121,7 +123,9 @@ def _work(pipe: Connection, setup: Setup, threads: int) -> None:
         while True:
             job = pipe.recv()
             try:
-                errors = runner.run(job, lambda n: pipe.send(("advanced", n)))
+                errors = runner.run(
+                    job, lambda n: pipe.send(("advanced", n)), lambda text: pipe.send(("noted", text))
+                )
                 pipe.send(("finished", errors))
             except StoreFullError as error:
                 pipe.send(("full", str(error)))
