@@ -52,7 +52,8 @@ class Batch:
 
     ids: int64 (B,), the numbers that key every random draw about a sample; sources that show the same object share
     its id, so that they are compared on common random numbers.
-    images: uint8 (B, H, W, 3). masks: uint8 (B, H, W), 255 = foreground, or None where there are none.
+    images: uint8 (B, H, W, 3). masks: (B, H, W), uint8 with 255 = foreground or float32 with 1 = foreground, or None
+    where there are none.
     labels: int64 (B,). groups: int64 (B,), -1 = no group. partners: uint8 (B, H, W, 3), the images whose backgrounds
     replace these in `swap` variants, or None. errors: one text a sample, "" = fine; a sample with an error has an
     image of zeros and is no outcome. None: all are fine.

@@ -11,6 +11,7 @@ from pyadvspur.errors import bad, unknown
 _WRITERS = {
     "imagenet9": "imagenet9.sample",
     "rival10": "rival10.sample",
+    "salient": "salient.sample",
     "waterbirds": "waterbirds.sample",
 }
 
