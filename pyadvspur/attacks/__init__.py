@@ -7,6 +7,7 @@ against them (docs/training.md).
 
 from __future__ import annotations
 
+from pyadvspur.attacks.acceleration import accelerate
 from pyadvspur.attacks.balls import project, project_l1_box
 from pyadvspur.attacks.forward import Forward
 from pyadvspur.attacks.guard import evaluating
@@ -28,6 +29,7 @@ __all__ = [
     "Recipe",
     "SweepResult",
     "Trained",
+    "accelerate",
     "evaluating",
     "load_points",
     "parse",

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
+from pyadvspur.attacks.acceleration import Compiled, Graphs
 from pyadvspur.errors import AdvSpurError, bad, unknown
 
 CHUNK_CPU = 16  # a multiple of 16: matrix kernels treat the rows of a smaller remainder differently
@@ -32,20 +33,28 @@ class Forward:
 
     model: pixels in [0,1] (n, C, H, W) -> logits (n, K), in eval mode (`guard.evaluating`). chunk: samples a
     call (None: 16 on the CPU, 256 on CUDA). precision: "float32", or "bfloat16"/"float16" under autocast;
-    logits come back float32.
+    logits come back float32. acceleration: as in `attacks.accelerate`.
 
     Workers hold their own copy of the module tree (weights shared), so a module that keeps things on `self`
     cannot race with itself. A model that cannot be copied, or that is no Module, runs on one worker: same
     bits, less speed.
     """
 
-    def __init__(self, model: Callable, chunk: int | None = None, precision: str = "float32"):
+    def __init__(
+        self,
+        model: Callable,
+        chunk: int | None = None,
+        precision: str = "float32",
+        acceleration: str = "none",
+    ):
         if precision not in _PRECISIONS:
             raise unknown("attacks", "precision", precision, _PRECISIONS)
         if chunk is not None and chunk < 1:
             raise bad("attacks", "chunk", chunk, "an integer >= 1")
         self.models, self.chunk, self.autocast = [model], chunk, _PRECISIONS[precision]
         self.can_copy = isinstance(model, torch.nn.Module)
+        self.graphs = Graphs() if acceleration == "graph" else None
+        self.compiled: dict[int, Compiled] | None = {} if acceleration == "compile" else None
         self.pool: ThreadPoolExecutor | None = None
         self.n_forward = self.n_gradient = 0  # samples asked for, padding not counted
 
@@ -77,7 +86,13 @@ class Forward:
         gradient that is zero or not finite comes back as zero, and False.
         """
         self.n_gradient += len(x)
-        return self._map(lambda model, *job: self._gradient(model, loss, *job), x, *args)
+
+        def work(model: Callable, *job: torch.Tensor | None) -> tuple[torch.Tensor, ...]:
+            if self.graphs is None:
+                return self._gradient(model, loss, *job)
+            return self.graphs((id(model), loss), lambda *held: self._gradient(model, loss, *held), *job)
+
+        return self._map(work, x, *args)
 
     # one chunk
 
@@ -85,7 +100,7 @@ class Forward:
         # autocast is stated either way: a worker thread would not see the caller's setting
         dtype = self.autocast or torch.bfloat16
         with torch.autocast(x.device.type, dtype=dtype, enabled=self.autocast is not None):
-            out = model(x)
+            out = self._fast(model)(x)
         if (
             not isinstance(out, torch.Tensor)
             or not out.is_floating_point()
@@ -102,6 +117,13 @@ class Forward:
         if out.shape[1] < 2:
             raise bad("attacks", "model", f"output {tuple(out.shape)}", "a model with two or more outputs")
         return out.float()
+
+    def _fast(self, model: Callable) -> Callable:
+        if self.compiled is None:
+            return model
+        if id(model) not in self.compiled:
+            self.compiled[id(model)] = Compiled(model)
+        return self.compiled[id(model)]
 
     def _logits(self, model: Callable, x: torch.Tensor):
         with torch.no_grad():

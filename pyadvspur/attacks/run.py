@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import torch
 
-from pyadvspur.attacks import losses
+from pyadvspur.attacks import acceleration, losses
 from pyadvspur.attacks.balls import distance, inside
 from pyadvspur.attacks.forward import Forward, NoGradientError
 from pyadvspur.attacks.guard import Checked, evaluating
@@ -28,8 +28,9 @@ def attacking(
     for stage in stages:
         if norm not in stage.member.norms:
             raise bad("attacks", "norm", repr(norm), f"one of {stage.member.norms} for {stage.attack!r}")
-    with evaluating(model), Forward(model, chunk) as exact, Forward(model, chunk, precision) as fast:
-        forward = exact if precision == "float32" else fast
+    mode = acceleration.current()
+    with evaluating(model), Forward(model, chunk) as exact, Forward(model, chunk, precision, mode) as fast:
+        forward = exact if precision == "float32" and mode == "none" else fast
         searchers = [stage.member.build(forward, norm, seed, **dict(stage.options)) for stage in stages]
         run = Run(exact, stages, searchers, batch, step_size)
         yield run
