@@ -122,5 +122,5 @@ def _going_on(what: str, error: Exception) -> None:
     text = str(error).strip().splitlines()
     reason = f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
     warnings.warn(
-        f"attacks: {what} does not work here, going on without ({reason})", RuntimeWarning, stacklevel=2
+        f"attacks: {what} cannot be used here, going on without ({reason})", RuntimeWarning, stacklevel=2
     )

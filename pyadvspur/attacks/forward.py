@@ -24,6 +24,16 @@ CHUNK_CUDA = 256
 _PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
+def settle_precision(precision: str, device: torch.device) -> str:
+    """What "auto" means on a device: bfloat16 where the hardware multiplies it (CUDA, AVX512-BF16), else float32."""
+    if precision != "auto":
+        return precision
+    if device.type == "cuda":
+        return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
+    native = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    return "bfloat16" if device.type == "cpu" and native() else "float32"
+
+
 class NoGradientError(AdvSpurError):
     """A gradient was asked of a model that is not differentiable in its input."""
 
@@ -48,7 +58,7 @@ class Forward:
         acceleration: str = "none",
     ):
         if precision not in _PRECISIONS:
-            raise unknown("attacks", "precision", precision, _PRECISIONS)
+            raise unknown("attacks", "precision", precision, ("auto", *_PRECISIONS))
         if chunk is not None and chunk < 1:
             raise bad("attacks", "chunk", chunk, "an integer >= 1")
         self.models, self.chunk, self.autocast = [model], chunk, _PRECISIONS[precision]

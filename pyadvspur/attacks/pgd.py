@@ -42,7 +42,8 @@ def pgd(
     (B,): constant steps. restarts: the first starts at x, the others at random points; the worst outcome
     counts. ids: int64 (B,), 0..B-1 by default; a sample's draws depend on (seed, its id, the restart) alone.
     mask: (B, H, W), non-zero where pixels may change (float: >= .5). loss: "ce", "margin" or "dlr". targets:
-    classes (B,) to reach. precision: of the search ("bfloat16", "float16": under autocast); verification is
+    classes (B,) to reach. precision: of the search ("bfloat16", "float16": under autocast; "auto": bfloat16 where the
+    hardware has it); verification is
     float32. A sample that is wrong at x (targeted: at its target) is broken at distance 0. B = 0 gives an
     empty result.
 

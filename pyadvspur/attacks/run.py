@@ -10,7 +10,7 @@ import torch
 
 from pyadvspur.attacks import acceleration, losses
 from pyadvspur.attacks.balls import distance, inside
-from pyadvspur.attacks.forward import Forward, NoGradientError
+from pyadvspur.attacks.forward import Forward, NoGradientError, settle_precision
 from pyadvspur.attacks.guard import Checked, evaluating
 from pyadvspur.attacks.searcher import Batch, Found, Searcher
 from pyadvspur.attacks.stage import Stage
@@ -28,7 +28,7 @@ def attacking(
     for stage in stages:
         if norm not in stage.member.norms:
             raise bad("attacks", "norm", repr(norm), f"one of {stage.member.norms} for {stage.attack!r}")
-    mode = acceleration.current()
+    precision, mode = settle_precision(precision, batch.x.device), acceleration.current()
     with evaluating(model), Forward(model, chunk) as exact, Forward(model, chunk, precision, mode) as fast:
         forward = exact if precision == "float32" and mode == "none" else fast
         searchers = [stage.member.build(forward, norm, seed, **dict(stage.options)) for stage in stages]

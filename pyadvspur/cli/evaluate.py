@@ -46,6 +46,10 @@ def evaluate(
     save_points: Annotated[
         bool, typer.Option("--save-points", help="Keep adversarial images, for `advspur attack verify`.")
     ] = False,
+    accelerate: Annotated[
+        str,
+        typer.Option(help="Of the search too: compile, or graph (CUDA graphs). Falls back with a message."),
+    ] = "none",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Evaluate models on benchmarks, clean and attacked, and record every outcome.
@@ -57,7 +61,8 @@ def evaluate(
     run = running.run(
         f"--out {out}", models=running.expand(model), benchmarks=benchmark, attacks=attack or [], out=out,
         engine=engine, workers=workers, threads=threads, precision=precision, seed=seed, batch_size=batch_size,
-        device=device, limit=limit, save_points=save_points, progress=not quiet,
+        device=device, limit=limit, save_points=save_points,
+        accelerate=accelerate, progress=not quiet,
     )  # fmt: skip
     running.show(run)
     print(f"\nOutcomes are in {out}; `advspur report {out}` writes the page.")

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from pyadvspur import __version__, attacks
+from pyadvspur.attacks.acceleration import MODES
 from pyadvspur.benchmarks.base import Benchmark
 from pyadvspur.errors import AdvSpurError, bad, unknown
 from pyadvspur.evaluation import engine as engines
@@ -41,6 +42,7 @@ def evaluate(
     device: str | None = None,
     limit: int | None = None,
     save_points: bool = False,
+    accelerate: str = "none",
     progress: bool = True,
 ) -> Run:
     """Evaluate models on benchmarks, clean and attacked, and record every outcome.
@@ -51,7 +53,8 @@ def evaluate(
     out: folder of the run. If it holds this very run, finished units are kept and the rest is done; if it holds
     another, that is refused. Ctrl-C at any time loses at most the units at work.
     workers: spawned processes (1 = this process), threads: CPU threads of each. precision: of the search for
-    adversarial images ("auto" = float32 on the CPU, bfloat16 on CUDA); what counts is always decided in float32.
+    adversarial images ("auto" = bfloat16 on CUDA and on CPUs that multiply it, else float32); what counts is always
+    decided in float32. accelerate: of that search too, "compile" or "graph", see `attacks.accelerate`.
     limit: at most so many samples a condition. save_points: keep the adversarial images of every attacked unit in
     out/points, for `advspur attack verify`. batch_size, workers, threads and device change no outcome on the CPU.
 
@@ -65,6 +68,8 @@ def evaluate(
     plan = make_plan(found, benchmarks, attacks, seed=seed, precision=precision, limit=limit)
     if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
         raise bad("evaluate", "batch_size", repr(batch_size), "an integer >= 1")
+    if accelerate not in MODES:
+        raise unknown("evaluate", "accelerate", accelerate, MODES)
     run_jobs = engines.get(engine, workers, threads)
 
     store = Store(out)
@@ -78,7 +83,7 @@ def evaluate(
             jobs.append(left)
     # modules on the way to another process go by value, once a worker
     setup = Setup(
-        {s.name: s for s in found}, {b.name: b for b in benchmarks}, store, batch_size, device, save_points
+        {s.name: s for s in found}, {b.name: b for b in benchmarks}, store, batch_size, device, save_points, accelerate,
     )  # fmt: skip
     before = torch.get_num_threads()
     try:

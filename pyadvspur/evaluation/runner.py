@@ -40,6 +40,7 @@ class Setup:
     batch_size: int | None
     device: str
     save_points: bool = False
+    accelerate: str = "none"
 
 
 class Runner:
@@ -151,23 +152,17 @@ class Runner:
         self, model: ClassLogits, spec: attacks.AttackSpec, unit: Unit, batch: Batch, x: torch.Tensor
     ) -> attacks.SweepResult:
         labels, ids = batch.labels.to(self.device), batch.ids.to(self.device)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # non-finite logits are refused below, by count
+        with warnings.catch_warnings(), attacks.accelerate(self.setup.accelerate):
+            # they are refused below, by count
+            warnings.filterwarnings("ignore", message="attacks: the model gave logits that are not finite")
             found = self._within_memory(
                 lambda chunk: attacks.sweep(
-                    model, x, labels, **spec.call, seed=unit.seed, ids=ids, precision=self._precision(unit),
-                    chunk=chunk,
+                    model, x, labels, **spec.call, seed=unit.seed, ids=ids, precision=unit.precision, chunk=chunk,
                 ),
                 len(x),
             )  # fmt: skip
         _refuse_nonfinite(found.nonfinite_logits, len(batch), unit)
         return found
-
-    def _precision(self, unit: Unit) -> str:
-        """Of the search; what it finds is verified in float32 either way."""
-        if unit.precision != "auto":
-            return unit.precision
-        return "bfloat16" if self.device.type == "cuda" else "float32"
 
     # shared
 
