@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from pyadvspur.cli.finetune import finetune
+
 app = typer.Typer(help="Models that can be named.", no_args_is_help=True, rich_markup_mode=None)
 
 
@@ -31,3 +33,6 @@ def list_models(
         "\nAlso: package.module:factory (your own code), torchvision:NAME, timm:NAME, and any of these with @FILE "
         "for a checkpoint."
     )
+
+
+app.command("finetune")(finetune)

@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 
 from pyadvspur.errors import AdvSpurError, bad, unknown
-from pyadvspur.models import checkpoint, embedded_nets, hub, resnet, salman
+from pyadvspur.models import checkpoint, embedded_nets, finetuned, hub, resnet, salman
 from pyadvspur.models.classifier import Classifier
 from pyadvspur.models.fitting import wrap
-from pyadvspur.models.tensors import digest_of
 from pyadvspur.models.registry import WEIGHTS, manifest
 from pyadvspur.models.salman import Release
+from pyadvspur.models.tensors import digest_of
 from pyadvspur.models.zoo import load_resnet
 
 FOLDERS = "ADVSPUR_MODELS"
@@ -69,6 +69,10 @@ def load_file(name: str, path: Path, release: Release | None = None) -> Classifi
         release = identify(path, digest, release)
     weights = checkpoint.read(path)
     info = weights.info
+    if "base" in info:
+        from pyadvspur.models.loading import load
+
+        return finetuned.load(name, path, info, load)
     arch = release.arch if release else info.get("arch")
     if arch in embedded_nets.ARCHITECTURES:
         return _embedded(name, weights, info, digest)
