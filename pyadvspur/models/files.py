@@ -73,25 +73,25 @@ def load_file(name: str, path: Path, release: Release | None = None) -> Classifi
         from pyadvspur.models.loading import load
 
         return finetuned.load(name, path, info, load)
-    arch = release.arch if release else info.get("arch")
+    training = {str(k): v for k, v in info.items() if isinstance(v, (str, int, float, bool))}
+    arch = release.arch if release else training.get("arch")
     if arch in embedded_nets.ARCHITECTURES:
-        return _embedded(name, weights, info, digest)
+        return _embedded(name, weights, training, digest)
     if arch not in resnet.ARCHITECTURES:
         raise bad(
             "models.load", "name", repr(name), "a checkpoint that names its architecture",
             f"This one holds weights only; say which network they belong to: package.module:factory@{path.name}, "
             f"resnet50@{path.name}, or torchvision:NAME@{path.name}.",
         )  # fmt: skip
+    how = "sha256"
     if path.suffix.lower() == ".safetensors":
         _check_converted(weights, release)
-        keep = (str, int, float, bool)
-        training = {str(k): v for k, v in info.items() if isinstance(v, keep)}
         release = salman.RELEASES.get(str(info.get("release")))
-        digest = str(info.get("source_sha256"))
-    else:
-        training = {}
+        digest, how = str(info.get("source_sha256")), "metadata"
     if release:
-        training = release.training_info() | {"source_sha256": digest, "verified": digest == release.sha256}
+        # how it is known to be the published file: by its own hash, or by what its converted form says of that
+        known = how if digest == release.sha256 else "no"
+        training = release.training_info() | {"source_sha256": digest, "verified": known}
     return load_resnet(name, arch, weights, training_info=training)
 
 

@@ -41,13 +41,13 @@ def fit_head(network: nn.Module, info: Mapping[str, object]) -> nn.Module:
     """The network with the last layer that a fine-tuned file's metadata asks for; untouched for other files."""
     if "head" not in info:
         return network
-    name, n_outputs = info["head"], info.get("n_outputs")
-    if not isinstance(n_outputs, int) or not 2 <= n_outputs <= 1 << 20:
+    name, n_outputs = str(info["head"]), info.get("n_outputs")
+    if type(n_outputs) is not int or not 2 <= n_outputs <= 1 << 20:
         raise bad("models.load", "n_outputs in the metadata", repr(n_outputs), "an integer >= 2")
     if not isinstance(dict(network.named_modules()).get(name), nn.Linear):
         takes = "the name of a linear layer of the network"
         raise bad("models.load", "head in the metadata", repr(name)[:80], takes)
-    _replace(network, str(name), n_outputs)
+    _replace(network, name, n_outputs)
     return network
 
 
