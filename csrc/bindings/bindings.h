@@ -23,6 +23,7 @@ void bind_device(py::module_& m);
 void bind_memory(py::module_& m);
 void bind_random(py::module_& m);
 void bind_step(py::module_& m);
+void bind_hyperplane(py::module_& m);
 void bind_project(py::module_& m);
 void bind_score(py::module_& m);
 void bind_blas(py::module_& m);

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from pyadvspur.attacks.acceleration import accelerate
 from pyadvspur.attacks.balls import project, project_l1_box
+from pyadvspur.attacks.fab import fab
 from pyadvspur.attacks.forward import Forward
 from pyadvspur.attacks.guard import evaluating
 from pyadvspur.attacks.pgd import pgd
@@ -31,6 +32,7 @@ __all__ = [
     "Trained",
     "accelerate",
     "evaluating",
+    "fab",
     "load_points",
     "parse",
     "pgd",

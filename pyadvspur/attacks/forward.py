@@ -104,6 +104,15 @@ class Forward:
 
         return self._map(work, x, *args)
 
+    def linearised(
+        self, x: torch.Tensor, work: Callable, *args: torch.Tensor | None
+    ) -> tuple[torch.Tensor, ...]:
+        """work(x, logits, *args) of every chunk, where logits still know their gradient in x: what it returns, one
+        row a sample. For attacks that need other derivatives than `gradient` gives.
+        """
+        self.n_gradient += len(x)
+        return self._map(lambda model, *job: self._linearised(model, work, *job), x, *args)
+
     # one chunk
 
     def _call(self, model: Callable, x: torch.Tensor) -> torch.Tensor:
@@ -147,17 +156,26 @@ class Forward:
     def _gradient(self, model: Callable, loss: Callable, x: torch.Tensor, *args):
         with torch.enable_grad():
             x = x.detach().requires_grad_()
-            logits = self._call(model, x)
-            if not logits.requires_grad:
-                refusal = bad(
-                    "attacks", "model", "logits without a gradient", "a model differentiable in its input"
-                )
-                raise NoGradientError(f"{refusal} The attack 'square' needs no gradient.")
+            logits = self._differentiable(model, x)
             values = loss(logits, *args)
             (grad,) = torch.autograd.grad(values.sum(), x, allow_unused=True)  # parameters get no gradients
         if grad is None:
             grad = torch.zeros_like(x)
         return logits.detach(), values.detach(), *unit_size(grad)
+
+    def _differentiable(self, model: Callable, x: torch.Tensor) -> torch.Tensor:
+        logits = self._call(model, x)
+        if not logits.requires_grad:
+            refusal = bad(
+                "attacks", "model", "logits without a gradient", "a model differentiable in its input"
+            )
+            raise NoGradientError(f"{refusal} The attack 'square' needs no gradient.")
+        return logits
+
+    def _linearised(self, model: Callable, work: Callable, x: torch.Tensor, *args):
+        with torch.enable_grad():
+            x = x.detach().requires_grad_()
+            return work(x, self._differentiable(model, x), *args)
 
     # all chunks
 

@@ -49,7 +49,11 @@ MEMBERS: dict[str, Member] = {
             "apgd", "pyadvspur.attacks.apgd:build", {"steps": 100, "loss": "ce", "n_targets": 9},
             {"loss": (*_LOSSES, "dlr_targeted")},
         ),
-        Member("fab", "pyadvspur.attacks.fab:build", {"steps": 100, "n_targets": 9}),
+        Member(
+            "fab", "pyadvspur.attacks.fab:build",
+            {"steps": 100, "n_targets": 9, "kind": "targeted", "alpha_max": 0.1, "eta": 1.05, "beta": 0.9},
+            {"kind": ("targeted", "untargeted")},
+        ),
         Member("square", "pyadvspur.attacks.square:build", {"queries": 5000}, effort="queries", needs_gradient=False),
     )
 }  # fmt: skip

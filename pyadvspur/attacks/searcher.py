@@ -67,6 +67,15 @@ class Found:
         self.hint[rows], self.hint_distance[rows] = batch.x[nearer], far[nearer]
         self.hint_by[rows] = self.by
 
+    def note(self, batch: Batch, far: torch.Tensor) -> torch.Tensor:
+        """batch.x breaks these samples at distances far: which of them lie within their balls, and so broke."""
+        within = inside(far, batch.eps)
+        near = batch.select(within.nonzero()[:, 0])
+        self.broke(near, self.loss[near.row])
+        beyond = (~within).nonzero()[:, 0]
+        self.broke_outside(batch.select(beyond), far[beyond])
+        return within
+
     def held(self, batch: Batch) -> None:
         """These samples stand; batch.best are their worst points by this attack's loss (kept if worse than before)."""
         better = batch.best_loss > self.loss[batch.row]
