@@ -6,6 +6,7 @@ Classes load when first used.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import inspect
 from pathlib import Path
@@ -27,7 +28,15 @@ _BENCHMARKS = {
 }
 _BASE = ("Batch", "Benchmark", "Condition")
 
-__all__ = [*_BASE, *(found[1] for found in _BENCHMARKS.values()), "find", "get", "names", "parse"]
+__all__ = [
+    *_BASE,
+    *(found[1] for found in _BENCHMARKS.values()),
+    "find",
+    "get",
+    "names",
+    "options_of",
+    "parse",
+]
 
 
 def names() -> list[str]:
@@ -57,7 +66,7 @@ def get(name: str, root: str | Path | None = None, **options: Any) -> Benchmark:
         raise bad(
             "benchmarks.get", "root", repr(root), takes, f"On the command line: {name}=DIR." * reads_folder
         )
-    taken = _options(cls, reads_folder)
+    taken = options_of(cls)
     for option in options:
         if not taken:
             raise bad("benchmarks.get", "options", option, f"none: {name!r} has no options")
@@ -83,12 +92,13 @@ def _takes_root(cls: type) -> bool:
 def parse(text: str) -> Benchmark:
     """A benchmark from text: "embedded", "imagenet9=DIR", "imagenet9=DIR?size=32".
 
-    Options follow the first question mark, joined by "&": `size=32&readout=probe`. Values are read as an integer, a
-    number, true or false, and otherwise stay text.
+    Options follow the first question mark, joined by "&": `size=32&readout=probe`. A value becomes an integer, a
+    number, or true or false where the class takes one, and otherwise stays text.
     """
     head, asked, query = text.partition("?")
     name, given, root = head.partition("=")
     options: dict[str, Any] = {}
+    taken = options_of(find(name.strip()))
     for part in query.split("&") if asked else ():
         option, is_pair, value = part.partition("=")
         if not is_pair or not option:
@@ -96,26 +106,28 @@ def parse(text: str) -> Benchmark:
             raise bad("benchmarks.parse", f"{text!r}, after '?'", repr(part), takes)
         if option in options:
             raise bad("benchmarks.parse", f"{text!r}, option {option!r}", "two values", "one")
-        options[option] = _value(value)
-    return get(name.strip(), root if given else None, **options)
+        options[option] = _value(value, taken.get(option, ""))
+    found = get(name.strip(), root if given else None, **options)
+    found.written = text
+    return found
 
 
-def _value(text: str) -> int | float | bool | str:
-    if text in ("true", "false"):
-        return text == "true"
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            pass
-    return text
-
-
-def _options(cls: type, reads_folder: bool) -> list[str]:
-    """Names of the keyword arguments that a class takes, without its folder."""
+def options_of(cls: type[Benchmark]) -> dict[str, str]:
+    """The options that a benchmark's class takes, its keyword arguments without its folder, and their types."""
     parameters = list(inspect.signature(cls).parameters.values())
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    return [p.name for p in parameters[1 if reads_folder else 0 :] if p.kind in named]
+    return {p.name: str(p.annotation) for p in parameters if p.kind in named and p.name != "root"}
+
+
+def _value(text: str, annotation: str) -> int | float | bool | str:
+    """What a text means where a value of that type is taken."""
+    if "bool" in annotation and text in ("true", "false"):
+        return text == "true"
+    for kind in (int, float):
+        if kind.__name__ in annotation:
+            with contextlib.suppress(ValueError):
+                return kind(text)
+    return text
 
 
 def __getattr__(name: str):

@@ -93,6 +93,7 @@ class Benchmark(ABC):
     need not be conditions, but `size` and `read` know them.
     frame: the colour (R, G, B) of a 1-pixel border that every image shown in a report gets, where a licence asks so.
     homepage, licence: where the data come from, and under what terms; one line each.
+    written: the text it was named by, if it was (`benchmarks.parse`).
     """
 
     name: str
@@ -108,6 +109,7 @@ class Benchmark(ABC):
     frame: tuple[int, int, int] | None = None
     homepage: str = ""
     licence: str = ""
+    written: str = ""
 
     @abstractmethod
     def size(self, source: str) -> int:

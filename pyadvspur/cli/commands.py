@@ -15,7 +15,10 @@ COMMANDS = {
     "theory": ("theory:theory", "Solve the Gaussian linear model of adversarial training exactly."),
     "experiment": ("experiment:experiment", "Run one of the experiments, or list them."),
     "models": ("models:app", "List the models that can be named."),
-    "datasets": ("datasets:app", "Verify data on disk, or make a small sample in the true layout."),
+    "datasets": (
+        "datasets:app",
+        "List benchmarks, verify data on disk, or make a small sample in the true layout.",
+    ),
     "challenge": (
         "challenge:challenge",
         "Search, for every object of ImageNet-9, a background that hides it.",

@@ -1,4 +1,4 @@
-"""`advspur datasets`: check data on disk, or make a small copy in the true layout."""
+"""`advspur datasets`: what there is, check data on disk, make a small copy in the true layout."""
 
 from __future__ import annotations
 
@@ -8,15 +8,30 @@ from typing import Annotated
 import typer
 
 app = typer.Typer(
-    help="Data on disk: verify it, or make a small sample.", no_args_is_help=True, rich_markup_mode=None
+    help="Data on disk: list what is known, verify a folder, or make a small sample.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
+
+
+@app.command("list")
+def list_() -> None:
+    """One line a benchmark: where to get its data, and under which licence."""
+    from pyadvspur import benchmarks
+
+    names = benchmarks.names()
+    for name in names:
+        found = benchmarks.find(name)
+        about = [text for text in (found.homepage, found.licence) if text]
+        print(f"{name:<{max(map(len, names))}}  {'; '.join(about) or 'made at run time, no download'}")
 
 
 @app.command()
 def verify(
     name: Annotated[str, typer.Argument(help="A benchmark, for example imagenet9.")],
     folder: Annotated[
-        Path | None, typer.Argument(help="Its folder; none for benchmarks made at run time.")
+        str | None,
+        typer.Argument(help="Its folder, with options as DIR?size=32; none for benchmarks made at run time."),
     ] = None,
 ) -> None:
     """Say what is there, missing or wrong; exit code 1 if anything is."""
@@ -25,7 +40,7 @@ def verify(
 
     from pyadvspur import benchmarks
 
-    found = benchmarks.get(name, folder).verify()
+    found = benchmarks.parse(name if folder is None else f"{name}={folder}").verify()
     table = Table("item", "expected", "found", "", "note", header_style="bold", pad_edge=False)
     for row in found.itertuples():
         table.add_row(

@@ -18,7 +18,12 @@ def evaluate(
         ),
     ],
     benchmark: Annotated[
-        list[str], typer.Option("--benchmark", "-b", help="NAME, or NAME=DIR for data on disk. Repeat.")
+        list[str],
+        typer.Option(
+            "--benchmark",
+            "-b",
+            help="NAME, or NAME=DIR for data on disk, or NAME=DIR?option=value&... Repeat.",
+        ),
     ],
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Folder of the run. The same command goes on in it.")
@@ -50,6 +55,12 @@ def evaluate(
         str,
         typer.Option(help="Of the search too: compile, or graph (CUDA graphs). Falls back with a message."),
     ] = "none",
+    on_error: Annotated[
+        str,
+        typer.Option(
+            help="An image that cannot be used: raise = its unit fails; record = a row says why, the rest goes on."
+        ),
+    ] = "raise",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Evaluate models on benchmarks, clean and attacked, and record every outcome.
@@ -61,8 +72,8 @@ def evaluate(
     run = running.run(
         f"--out {out}", models=running.expand(model), benchmarks=benchmark, attacks=attack or [], out=out,
         engine=engine, workers=workers, threads=threads, precision=precision, seed=seed, batch_size=batch_size,
-        device=device, limit=limit, save_points=save_points,
-        accelerate=accelerate, progress=not quiet,
+        device=device, limit=limit, save_points=save_points, accelerate=accelerate, on_error=on_error,
+        progress=not quiet,
     )  # fmt: skip
     running.show(run)
     print(f"\nOutcomes are in {out}; `advspur report {out}` writes the page.")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _INTERRUPTED = 130  # the shell's code for Ctrl-C
 _FAILED = 1
+_SHOWN = 5  # images named at the end
 
 
 def run(again: str, **arguments: Any) -> Run:
@@ -63,7 +64,14 @@ def show(run: Run) -> None:
 
 
 def finish(run: Run) -> None:
-    """Name the units that failed, and leave with a code that says so."""
+    """Name the images that were left out and the units that failed; the latter leave with a code that says so."""
+    for name, left_out in run.errors().groupby("benchmark", sort=False):
+        some = f"{len(left_out)} image" + "s" * (len(left_out) > 1)
+        print(f"\n{name}: {some} could not be used; no figure counts them:", file=sys.stderr)
+        for error in left_out["error"].head(_SHOWN):
+            print(f"  {error}", file=sys.stderr)
+        if len(left_out) > _SHOWN:
+            print(f"  ... and {len(left_out) - _SHOWN} more: run.errors() has them all", file=sys.stderr)
     if failures := run.failures():
         print(f"\n{len(failures)} units failed:", file=sys.stderr)
         by_error: dict[str, list[str]] = {}

@@ -24,6 +24,7 @@ from pyadvspur.evaluation.store import Store
 from pyadvspur.evaluation.subject import Subject, subjects
 from pyadvspur.evaluation.unit import Unit
 
+_ON_ERROR = ("raise", "record")
 _PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 
@@ -43,6 +44,7 @@ def evaluate(
     limit: int | None = None,
     save_points: bool = False,
     accelerate: str = "none",
+    on_error: str = "raise",
     progress: bool = True,
 ) -> Run:
     """Evaluate models on benchmarks, clean and attacked, and record every outcome.
@@ -56,7 +58,10 @@ def evaluate(
     adversarial images ("auto" = bfloat16 on CUDA and on CPUs that multiply it, else float32); what counts is always
     decided in float32. accelerate: of that search too, "compile" or "graph", see `attacks.accelerate`.
     limit: at most so many samples a condition. save_points: keep the adversarial images of every attacked unit in
-    out/points, for `advspur attack verify`. batch_size, workers, threads and device change no outcome on the CPU.
+    out/points, for `advspur attack verify`. on_error: what an image or mask that cannot be used (truncated, of another
+    size, ...) does: "raise" = its unit fails, "record" = it gets rows that say why (column error, prediction -3), which
+    no metric counts, and the others of its unit are evaluated. batch_size, workers, threads and device change no
+    outcome on the CPU.
 
     Returns a `Run`. A unit that fails (a model that returns NaN or the wrong shape, an unreadable image) is recorded
     in `run.failures()`, the others go on, and a warning says so at the end; running again tries it again.
@@ -70,6 +75,8 @@ def evaluate(
         raise bad("evaluate", "batch_size", repr(batch_size), "an integer >= 1")
     if accelerate not in MODES:
         raise unknown("evaluate", "accelerate", accelerate, MODES)
+    if on_error not in _ON_ERROR:
+        raise unknown("evaluate", "on_error", on_error, _ON_ERROR)
     run_jobs = engines.get(engine, workers, threads)
 
     store = Store(out)
@@ -83,7 +90,8 @@ def evaluate(
             jobs.append(left)
     # modules on the way to another process go by value, once a worker
     setup = Setup(
-        {s.name: s for s in found}, {b.name: b for b in benchmarks}, store, batch_size, device, save_points, accelerate,
+        {s.name: s for s in found}, {b.name: b for b in benchmarks}, store, batch_size, device, save_points,
+        accelerate, on_error,
     )  # fmt: skip
     before = torch.get_num_threads()
     try:
@@ -128,7 +136,7 @@ def make_plan(
                 takes, gives = f"{subject.input_size}x{subject.input_size}", benchmark.input_size
                 raise AdvSpurError(
                     f"evaluate: model {subject.name!r} takes images of {takes}, benchmark {benchmark.name!r} gives "
-                    f"{gives}x{gives}. Put the resizing into the model; it is part of what is measured."
+                    f"{gives}x{gives}. {_resized(benchmark, subject.input_size)}"
                 )
     given = [attack_names] if isinstance(attack_names, str) else attack_names
     specs = [attacks.parse(name) for name in given]
@@ -151,6 +159,16 @@ def make_plan(
         planned.append(PlannedBenchmark(benchmark.name, benchmark.fingerprint(), tuple(conditions)))
     names = tuple((s.name, s.fingerprint) for s in subjects)
     return Plan(names, tuple(planned), tuple(spec.name for spec in specs), seed, precision)
+
+
+def _resized(benchmark: Benchmark, size: int) -> str:
+    """What to write so that a benchmark gives images of that size."""
+    from pyadvspur import benchmarks
+
+    if "size" not in benchmarks.options_of(type(benchmark)):
+        return "Put the resizing into the model; it is part of what is measured."
+    text = benchmark.written or benchmark.name
+    return f"Write {text}{'&' if '?' in text else '?'}size={size} for the same images at that size."
 
 
 def _benchmarks(given: Iterable[Benchmark | str] | Benchmark | str) -> list[Benchmark]:

@@ -24,11 +24,13 @@ Engine = Callable[[Setup, Sequence[Job], Watcher], None]
 
 def run_here(setup: Setup, jobs: Sequence[Job], watcher: Watcher) -> None:
     """One job after another in this process."""
-    runner = Runner(setup)
-    for job in jobs:
-        watcher.started(0, job)
-        errors = runner.run(job, lambda n: watcher.advanced(0, n), lambda text: watcher.noted(0, text))
-        watcher.finished(0, job, errors)
+    with Runner(setup) as runner:
+        for job, then in zip(jobs, [*jobs[1:], None]):
+            watcher.started(0, job)
+            errors = runner.run(
+                job, lambda n: watcher.advanced(0, n), lambda text: watcher.noted(0, text), then=then
+            )
+            watcher.finished(0, job, errors)
 
 
 def local(workers: int, threads: int | None) -> Engine:

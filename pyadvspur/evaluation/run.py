@@ -36,7 +36,8 @@ class Run:
         Columns: model, benchmark, condition, attack ("none" or, say, "pgd-linf"), eps (0 without attack), trial,
         sample, label, group (-1 = none), prediction (class; -1 = an output of no class), probability (of the label;
         NaN under attack), margin (best logit of the label minus best other), correct, distance (of the attacked
-        image from the clean one, in the attack's norm), steps (attack steps, all radii together).
+        image from the clean one, in the attack's norm), steps (attack steps, all radii together), error (why the image
+        could not be used, "" = it could; then prediction is -3, correct False, and no metric counts the row).
         Under attack, `correct` says that no point in the ball was found that the float32 model gets wrong.
         """
         units = [unit for unit in self._units if self._store.path(unit).exists()]
@@ -99,6 +100,27 @@ class Run:
                 row["error"] = row["error"] or error
         names = ["benchmark", "model", "condition", "attack"]
         return pd.DataFrame([{**dict(zip(names, key)), **row} for key, row in rows.items()])
+
+    def summary(self) -> pd.DataFrame:
+        """One row a benchmark: models, outcomes (rows expected), done, failed (of units without rows), images that
+        could not be used (`evaluate(on_error="record")`), and the first error."""
+        import pandas as pd
+
+        progress, left_out = self.progress(), self.errors()
+        rows = []
+        for name in [b.name for b in self.plan.benchmarks]:
+            mine, bad = progress[progress["benchmark"] == name], left_out[left_out["benchmark"] == name]
+            texts = [*bad["error"], *mine.loc[mine["error"] != "", "error"]]
+            counts = (int(mine[column].sum()) for column in ("samples", "done", "failed"))
+            rows.append((name, mine["model"].nunique(), *counts, len(bad), texts[0] if texts else ""))
+        columns = ["benchmark", "models", "outcomes", "done", "failed", "images_left_out", "error"]
+        return pd.DataFrame(rows, columns=columns)
+
+    def errors(self) -> pd.DataFrame:
+        """The images that could not be used, one row each: benchmark, sample, error."""
+        frame = self.outcomes()
+        frame = frame.loc[(frame["error"] != "").to_numpy(), ["benchmark", "sample", "error"]]
+        return frame.astype({"benchmark": str, "error": str}).drop_duplicates(ignore_index=True)
 
     @property
     def complete(self) -> bool:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -19,15 +18,18 @@ from pyadvspur.attacks.forward import CHUNK_CPU, CHUNK_CUDA, Forward
 from pyadvspur.attacks.guard import evaluating
 from pyadvspur.benchmarks.base import Batch, Benchmark
 from pyadvspur.errors import AdvSpurError
-from pyadvspur.evaluation import points, readout
+from pyadvspur.evaluation import points, readout, rows
 from pyadvspur.evaluation.class_logits import ClassLogits
+from pyadvspur.evaluation.reading import Reader
 from pyadvspur.evaluation.store import Store, StoreFullError
 from pyadvspur.evaluation.subject import Subject
 from pyadvspur.evaluation.unit import Unit
+from pyadvspur.native.render import MAX_VARIANTS
 from pyadvspur.native.score import score
 
 Job = tuple[Unit, ...]
 T = TypeVar("T")
+_RENDER_BYTES = 256 << 20  # of variants rendered at a time; 160 of a batch of photographs would be 6 GB
 
 
 @dataclass(frozen=True)
@@ -41,34 +43,46 @@ class Setup:
     device: str
     save_points: bool = False
     accelerate: str = "none"
+    on_error: str = "raise"
 
 
 class Runner:
-    """Runs jobs one after another in this process, keeping the last model loaded."""
+    """Runs jobs one after another in this process, keeping the last model loaded. A context manager."""
 
     def __init__(self, setup: Setup) -> None:
         self.setup = setup
         self.device = torch.device(setup.device)
+        self.reader = Reader()
         self._loaded: tuple[str, torch.nn.Module] | None = None
         self._headed: tuple[str, str, torch.nn.Module] | None = None
         self._chunk: int | None = None  # images a model call, once memory was short
+
+    def __enter__(self) -> Runner:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.reader.__exit__(*error)
 
     def run(
         self,
         job: Job,
         advance: Callable[[int], None] = lambda n: None,
         note: Callable[[str], None] = lambda text: None,
+        then: Job | None = None,
     ) -> dict[str, str]:
         """Store the rows of every unit of the job. advance(n) is called after each n samples, note(text) with what is
-        done before the first one: fitting a head.
+        done before the first one: fitting a head. then: the job that will probably follow, whose first images are read
+        already.
 
         Returns the errors of units that have none, by unit key; such an error never stops the other units.
         Raises StoreFullError if rows cannot be written.
         """
         try:
             with evaluating(model := self._answering(job[0], note)):
-                errors = self._attack(model, job[0], advance) if job[0].attack != "none" else None
-                errors = self._clean(model, job, advance) if errors is None else errors
+                if job[0].attack == "none":
+                    errors = self._clean(model, job, then, advance)
+                else:
+                    errors = self._attack(model, job[0], then, advance)
         except (StoreFullError, MemoryError):
             raise
         except Exception as error:  # a model or a file of the user's: any error is theirs to read
@@ -80,14 +94,17 @@ class Runner:
 
     # clean units
 
-    def _clean(self, model: torch.nn.Module, job: Job, advance: Callable[[int], None]) -> dict[str, str]:
+    def _clean(
+        self, model: torch.nn.Module, job: Job, then: Job | None, advance: Callable[[int], None]
+    ) -> dict[str, str]:
         benchmark = self.setup.benchmarks[job[0].benchmark]
-        rows: dict[str, list[dict[str, torch.Tensor]]] = {unit.key: [] for unit in job}
+        parts: dict[str, Parts] = {unit.key: Parts() for unit in job}
         errors: dict[str, str] = {}
         # On the CPU a sample's bits must not depend on the batch, so the model sees chunks of one fixed size.
-        with Forward(model) as forward, closing(self._batches(benchmark, job[0])) as batches:
-            for batch in batches:
-                for units, x in self._rendered(job, batch):
+        with Forward(model) as forward, closing(self._batches(job[0], then)) as batches:
+            for whole in batches:
+                batch, places = rows.usable(whole)
+                for units, x in self._rendered(job, batch) if len(batch) else ():
                     alive = [unit for unit in units if unit.key not in errors]
                     try:
                         logits = self._logits(forward, x) if alive else None
@@ -96,19 +113,17 @@ class Runner:
                         continue
                     for unit in alive:
                         try:
-                            rows[unit.key].append(self._score(logits, benchmark, unit, batch))
+                            found = self._score(logits, benchmark, unit, batch)
                         except Exception as error:
                             errors[unit.key] = _text(error)
-                advance(len(batch))
+                        else:
+                            parts[unit.key].add(rows.clean(batch, found), places)
+                for unit in job:
+                    parts[unit.key].end(whole)
+                advance(len(whole))
         for unit in job:
             if unit.key not in errors:
-                columns = _joined(rows[unit.key])
-                nothing = np.zeros(len(columns["sample"]))
-                self.setup.store.write(
-                    unit,
-                    "none",
-                    {**columns, "eps": nothing, "distance": nothing, "steps": nothing.astype(int)},
-                )
+                self.setup.store.write(unit, "none", parts[unit.key].joined())
         return errors
 
     def _logits(self, forward: Forward, x: torch.Tensor) -> torch.Tensor:
@@ -124,28 +139,30 @@ class Runner:
         labels = batch.labels.to(self.device)
         found = score(logits, labels, benchmark.map_of(unit.condition, logits.shape[1]))
         _refuse_nonfinite(int((found.prediction == -2).sum()), len(batch), unit)
-        return {"sample": batch.ids, "label": batch.labels, "group": batch.groups, **found._asdict()}
+        return found._asdict()
 
     # attacked units
 
-    def _attack(self, model: torch.nn.Module, unit: Unit, advance: Callable[[int], None]) -> dict[str, str]:
+    def _attack(
+        self, model: torch.nn.Module, unit: Unit, then: Job | None, advance: Callable[[int], None]
+    ) -> dict[str, str]:
         benchmark = self.setup.benchmarks[unit.benchmark]
         spec = attacks.parse(unit.attack)
         wrapped = ClassLogits(model, partial(benchmark.map_of, unit.condition))
-        rows, claims = [], []
-        with closing(self._batches(benchmark, unit)) as batches:
-            for batch in batches:
-                [(_, x)] = self._rendered((unit,), batch)
-                found = self._sweep(wrapped, spec, unit, batch, x)
-                rows.append(_rows_of(found, batch, wrapped.n_classes))
-                if self.setup.save_points:
-                    claims.append(points.claims(found, x, batch, unit, wrapped, spec.norm))
-                advance(len(batch))
+        parts, claims = Parts(spec.eps), []
+        with closing(self._batches(unit, then)) as batches:
+            for whole in batches:
+                batch, places = rows.usable(whole)
+                for _, x in self._rendered((unit,), batch) if len(batch) else ():
+                    found = self._sweep(wrapped, spec, unit, batch, x)
+                    parts.add(rows.attacked(batch, found, wrapped.n_classes), places)
+                    if self.setup.save_points:
+                        claims.append(points.claims(found, x, batch, unit, wrapped, spec.norm))
+                parts.end(whole)
+                advance(len(whole))
         if claims:
             points.save(self.setup.store, unit, claims)
-        columns = _joined(rows)
-        order = np.argsort(columns["eps"], kind="stable")  # by radius, then sample: whatever the batches were
-        self.setup.store.write(unit, spec.kind, {name: column[order] for name, column in columns.items()})
+        self.setup.store.write(unit, spec.kind, parts.joined())
         return {}
 
     def _sweep(
@@ -183,40 +200,47 @@ class Runner:
                     plain, benchmark, model_fingerprint=unit.model_fingerprint,
                     benchmark_fingerprint=unit.benchmark_fingerprint, folder=self.setup.store.root / "heads",
                     device=self.device, batch_size=self._batch_size(benchmark), note=note, call=self._within_memory,
+                    skip_unreadable=self.setup.on_error == "record",
                 )  # fmt: skip
             self._headed = (unit.model, unit.benchmark, found)
         return self._headed[2]
 
-    def _batches(self, benchmark: Benchmark, unit: Unit) -> Iterator[Batch]:
-        """The unit's samples, the next batch read while this one is worked on."""
-        size = self._batch_size(benchmark)
-        cuts = [(start, min(start + size, unit.stop)) for start in range(unit.start, unit.stop, size)]
-        with ThreadPoolExecutor(1) as reader:
-            ahead = reader.submit(benchmark.read, unit.source, *cuts[0])
-            for following in (*cuts[1:], None):
-                batch = ahead.result()
-                if following:
-                    ahead = reader.submit(benchmark.read, unit.source, *following)
-                yield batch
+    def _batches(self, unit: Unit, then: Job | None) -> Iterator[Batch]:
+        """The unit's samples, the next ones read while these are worked on. then: the job that follows."""
+
+        def plan(unit: Unit) -> tuple[Benchmark, Unit, int]:
+            benchmark = self.setup.benchmarks[unit.benchmark]
+            return benchmark, unit, self._batch_size(benchmark)
+
+        for batch in self.reader.batches(*plan(unit), plan(then[0]) if then else None):
+            if self.setup.on_error == "raise":
+                rows.refuse_errors(batch, unit.source)
+            yield batch
 
     def _batch_size(self, benchmark: Benchmark) -> int:
         return self.setup.batch_size or default_batch_size(benchmark.input_size)
 
     def _rendered(self, job: Job, batch: Batch) -> Iterator[tuple[Job, torch.Tensor]]:
-        """The images of a batch as units show them, with these units; one pass renders all variants of a trial."""
+        """The images of a batch as units show them, with these units. One pass renders as many variants of a trial as
+        fit into a bounded buffer, which the next pass overwrites."""
         to = {"device": self.device, "non_blocking": True}
         images, ids = batch.images.to(**to), batch.ids.to(**to)
         masks = None if batch.masks is None else batch.masks.to(**to)
         partners = None if batch.partners is None else batch.partners.to(**to)
+        at_once = max(1, min(MAX_VARIANTS, _RENDER_BYTES // max(1, 4 * images.numel())))
+        out = None
         for trial in dict.fromkeys(unit.trial for unit in job):
             units = [unit for unit in job if unit.trial == trial]
             names = list(dict.fromkeys(unit.variant for unit in units))
-            variants = masking.Variants([masking.parse(name) for name in names])
-            x = masking.render(
-                images, masks, variants, ids=ids, seed=units[0].seed, trial=trial, partners=partners
-            )
-            for name, shown in zip(names, x):
-                yield tuple(unit for unit in units if unit.variant == name), shown
+            for first in range(0, len(names), at_once):
+                chosen = names[first : first + at_once]
+                x = masking.render(
+                    images, masks, [masking.parse(name) for name in chosen], ids=ids, seed=units[0].seed,
+                    trial=trial, partners=partners, out=None if out is None else out[: len(chosen)],
+                )  # fmt: skip
+                out = x if out is None else out
+                for name, shown in zip(chosen, x):
+                    yield tuple(unit for unit in units if unit.variant == name), shown
 
     def _within_memory(self, work: Callable[[int | None], T], n: int) -> T:
         """work(chunk); where the GPU's memory does not hold a chunk, again with half of it, from then on."""
@@ -240,25 +264,26 @@ def default_batch_size(input_size: int) -> int:
     return 2 ** int(math.log2(max(16, min(512, 2**24 // (3 * input_size * input_size)))))
 
 
-def _rows_of(found: attacks.SweepResult, batch: Batch, n_classes: int) -> dict[str, torch.Tensor]:
-    """Columns of a sweep: radius after radius, sample after sample."""
-    n_radii, n = found.broken.shape
-    classes = torch.where(found.prediction == n_classes, -1, found.prediction)
-    by_row = {"prediction": classes, "margin": found.margin, "distance": found.distance}
-    by_sample = {
-        "sample": batch.ids, "label": batch.labels, "group": batch.groups, "steps": found.steps_used,
-    }  # fmt: skip
-    return {
-        "eps": torch.tensor(found.eps, dtype=torch.float64).repeat_interleave(n),
-        "correct": ~found.broken.flatten(),
-        "probability": torch.full((n_radii * n,), torch.nan),
-        **{name: value.flatten() for name, value in by_row.items()},
-        **{name: value.repeat(n_radii) for name, value in by_sample.items()},
-    }
+class Parts:
+    """A unit's rows as its batches come. radii: the rows that a sample has."""
 
+    def __init__(self, radii: Sequence[float] = (0.0,)) -> None:
+        self.radii, self.parts, self.places, self.done = radii, [], [], 0
 
-def _joined(rows: list[dict[str, torch.Tensor]]) -> dict[str, np.ndarray]:
-    return {name: torch.cat([part[name].cpu() for part in rows]).numpy() for name in rows[0]}
+    def add(self, part: rows.Columns, places: torch.Tensor) -> None:
+        """Rows of the batch's samples at these places."""
+        self.parts.append(part)
+        self.places.append(np.tile(places.numpy() + self.done, len(self.radii)))
+
+    def end(self, batch: Batch) -> None:
+        """The batch is done: rows of its samples that could not be shown."""
+        bad = [k for k, error in enumerate(batch.errors or ()) if error]
+        if bad:
+            self.add(rows.unreadable(batch, self.radii), torch.tensor(bad))
+        self.done += len(batch)
+
+    def joined(self) -> rows.Columns:
+        return rows.joined(self.parts, self.places)
 
 
 def _refuse_nonfinite(count: int, n: int, unit: Unit) -> None:

@@ -9,6 +9,8 @@ import torch
 
 from pyadvspur import masking
 from pyadvspur.benchmarks.base import Benchmark, Condition
+from pyadvspur.errors import AdvSpurError
+from pyadvspur.evaluation.rows import usable
 from pyadvspur.evaluation.store import Store
 
 SHOWN = 6
@@ -18,7 +20,9 @@ def strip(benchmark: Benchmark, condition: Condition, seed: int) -> bytes:
     """The first images of a condition side by side, as PNG."""
     from PIL import Image
 
-    batch = benchmark.read(condition.source, 0, min(SHOWN, benchmark.size(condition.source)))
+    batch, _ = usable(benchmark.read(condition.source, 0, min(SHOWN, benchmark.size(condition.source))))
+    if not len(batch):
+        raise AdvSpurError(f"evaluate: none of the first images of {condition.source!r} can be shown")
     x = masking.render(
         batch.images, batch.masks, masking.Variants([condition.variant]), ids=batch.ids, seed=seed,
         trial=condition.trial, partners=batch.partners,
@@ -54,4 +58,8 @@ def save(store: Store, benchmarks: Iterable[Benchmark], seed: int) -> None:
                 continue
             shown.add(look)
             if benchmark.size(condition.source) and not store.has_sample(benchmark.name, condition.name):
-                store.write_sample(benchmark.name, condition.name, strip(benchmark, condition, seed))
+                try:
+                    png = strip(benchmark, condition, seed)
+                except AdvSpurError:  # an image that cannot be read: its unit says so
+                    continue
+                store.write_sample(benchmark.name, condition.name, png)

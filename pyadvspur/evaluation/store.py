@@ -41,6 +41,7 @@ SCHEMA = pa.schema(
         ("correct", pa.bool_()),
         ("distance", pa.float32()),
         ("steps", pa.int32()),
+        ("error", _NAME),
     ]
 )
 _STALE_SECONDS = 3600
@@ -115,6 +116,8 @@ class Store:
             if field.name in same:
                 codes = pa.array(np.zeros(n, np.int32))
                 arrays.append(pa.DictionaryArray.from_arrays(codes, pa.array([same[field.name]])))
+            elif field.name == "error":
+                arrays.append(pa.array(columns["error"], pa.string()).dictionary_encode())
             elif field.name == "trial":
                 arrays.append(pa.array(np.full(n, unit.trial, np.int32)))
             else:
@@ -156,6 +159,9 @@ class Store:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             table = file.read(use_threads=False)
         meta = table.schema.metadata or {}
+        if "error" not in table.schema.names:  # as written before there were such rows
+            nothing = pa.array([""] * table.num_rows, pa.string()).dictionary_encode()
+            table = table.append_column(SCHEMA.field("error"), nothing)
         if (
             table.schema.names != SCHEMA.names
             or meta.get(b"advspur.key") != unit.key.encode()

@@ -6,6 +6,7 @@ A worker that dies (killed, out of memory) costs its job, not the run: it is rep
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -32,6 +33,7 @@ class Workers:
         self._context = multiprocessing.get_context("spawn")
         self._processes: dict[int, multiprocessing.process.BaseProcess] = {}
         self._pipes: dict[int, Connection] = {}
+        self._told: dict[int, Job] = {}  # the job that a worker reads ahead of
 
     def __enter__(self) -> Workers:
         return self
@@ -57,8 +59,8 @@ class Workers:
         while waiting or working:
             for worker in range(self.count):
                 if worker not in working and waiting:
-                    working[worker] = waiting.popleft()
-                    self._pipes[worker].send(working[worker][0])
+                    working[worker] = self._next(worker, waiting)
+                    self._pipes[worker].send((working[worker][0], self._foresee(worker, waiting)))
                     watcher.started(worker, working[worker][0])
             ready = wait([self._pipes[worker] for worker in working])
             for worker in [w for w in working if self._pipes[w] in ready]:
@@ -82,6 +84,26 @@ class Workers:
                 else:
                     job, _ = working.pop(worker)
                     watcher.finished(worker, job, content)
+
+    def _next(self, worker: int, waiting: deque[tuple[Job, int]]) -> tuple[Job, int]:
+        """What the worker was told would follow; else the first job that no other was told of; else the first."""
+        told = self._told.pop(worker, None)
+        others = {id(job) for job in self._told.values()}
+        places = range(len(waiting))
+        place = next((k for k in places if waiting[k][0] is told), None)
+        if place is None:
+            place = next((k for k in places if id(waiting[k][0]) not in others), 0)
+        chosen = waiting[place]
+        del waiting[place]
+        return chosen
+
+    def _foresee(self, worker: int, waiting: deque[tuple[Job, int]]) -> Job | None:
+        """The job that the worker will probably do next, so that it can read ahead; it may go to another."""
+        others = {id(job) for job in self._told.values()}
+        job = next((job for job, _ in waiting if id(job) not in others), None)
+        if job is not None:
+            self._told[worker] = job
+        return job
 
     def _spawn(self, worker: int) -> None:
         mine, theirs = self._context.Pipe()
@@ -118,16 +140,16 @@ def _work(pipe: Connection, setup: Setup, threads: int) -> None:
     """The body of a worker: jobs come in, events go out, until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     torch.set_num_threads(threads)
-    runner = Runner(setup)
-    try:
+    with Runner(setup) as runner, contextlib.suppress(EOFError, BrokenPipeError):
         while True:
-            job = pipe.recv()
+            job, then = pipe.recv()
             try:
                 errors = runner.run(
-                    job, lambda n: pipe.send(("advanced", n)), lambda text: pipe.send(("noted", text))
+                    job,
+                    lambda n: pipe.send(("advanced", n)),
+                    lambda text: pipe.send(("noted", text)),
+                    then=then,
                 )
                 pipe.send(("finished", errors))
             except StoreFullError as error:
                 pipe.send(("full", str(error)))
-    except (EOFError, BrokenPipeError):
-        pass
