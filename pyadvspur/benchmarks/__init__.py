@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _BENCHMARKS = {
     "embedded": ("embedded", "Embedded", False),
     "imagenet9": ("imagenet9", "ImageNet9", True),
+    "objectnet": ("objectnet", "ObjectNet", True),
     "rival10": ("rival10", "Rival10", True),
     "salient": ("salient", "SalientImageNet", True),
     "waterbirds": ("waterbirds", "Waterbirds", True),

@@ -10,6 +10,7 @@ from pyadvspur.errors import bad, unknown
 #: name -> module with write(folder, per_class, seed) -> number of files
 _WRITERS = {
     "imagenet9": "imagenet9.sample",
+    "objectnet": "objectnet.sample",
     "rival10": "rival10.sample",
     "salient": "salient.sample",
     "waterbirds": "waterbirds.sample",

@@ -128,7 +128,8 @@ def _block(
     # On the CPU a sample's bits must not depend on the batch: the model sees chunks of one fixed size.
     with Forward(found) as forward, closing(_ahead(benchmark, source, start, stop, batch_size)) as batches:
         for batch in batches:
-            x = batch.images.to(device).permute(0, 3, 1, 2).float() / 255
+            # contiguous: whole and padded chunks then have one memory layout, and convolutions one order of sums
+            x = (batch.images.to(device).permute(0, 3, 1, 2).float() / 255).contiguous()
 
             def work(chunk: int | None, x: torch.Tensor = x) -> torch.Tensor:
                 forward.chunk = chunk

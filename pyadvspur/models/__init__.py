@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pyadvspur.models.classifier import Classifier
-    from pyadvspur.models.loading import load
     from pyadvspur.models.conversion import convert
+    from pyadvspur.models.loading import load
     from pyadvspur.models.registry import SUITES, ModelInfo, Pair, info, names, pairs, suite
     from pyadvspur.models.verification import verify
 
@@ -31,7 +31,19 @@ _HOME = {
     "verify": "verification",
 }
 
-__all__ = list(_HOME)
+__all__ = [
+    "SUITES",
+    "Classifier",
+    "ModelInfo",
+    "Pair",
+    "convert",
+    "info",
+    "load",
+    "names",
+    "pairs",
+    "suite",
+    "verify",
+]
 
 
 def __getattr__(name: str):

@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 
 from pyadvspur.errors import AdvSpurError, bad, unknown
-from pyadvspur.models import checkpoint, embedded_nets, hub, resnet, salman
+from pyadvspur.models import checkpoint, embedded_nets, finetuned, hub, resnet, salman
 from pyadvspur.models.classifier import Classifier
 from pyadvspur.models.fitting import wrap
-from pyadvspur.models.tensors import digest_of
 from pyadvspur.models.registry import WEIGHTS, manifest
 from pyadvspur.models.salman import Release
+from pyadvspur.models.tensors import digest_of
 from pyadvspur.models.zoo import load_resnet
 
 FOLDERS = "ADVSPUR_MODELS"
@@ -69,25 +69,29 @@ def load_file(name: str, path: Path, release: Release | None = None) -> Classifi
         release = identify(path, digest, release)
     weights = checkpoint.read(path)
     info = weights.info
-    arch = release.arch if release else info.get("arch")
+    if "base" in info:
+        from pyadvspur.models.loading import load
+
+        return finetuned.load(name, path, info, load)
+    training = {str(k): v for k, v in info.items() if isinstance(v, (str, int, float, bool))}
+    arch = release.arch if release else training.get("arch")
     if arch in embedded_nets.ARCHITECTURES:
-        return _embedded(name, weights, info, digest)
+        return _embedded(name, weights, training, digest)
     if arch not in resnet.ARCHITECTURES:
         raise bad(
             "models.load", "name", repr(name), "a checkpoint that names its architecture",
             f"This one holds weights only; say which network they belong to: package.module:factory@{path.name}, "
             f"resnet50@{path.name}, or torchvision:NAME@{path.name}.",
         )  # fmt: skip
+    how = "sha256"
     if path.suffix.lower() == ".safetensors":
         _check_converted(weights, release)
-        keep = (str, int, float, bool)
-        training = {str(k): v for k, v in info.items() if isinstance(v, keep)}
         release = salman.RELEASES.get(str(info.get("release")))
-        digest = str(info.get("source_sha256"))
-    else:
-        training = {}
+        digest, how = str(info.get("source_sha256")), "metadata"
     if release:
-        training = release.training_info() | {"source_sha256": digest, "verified": digest == release.sha256}
+        # how it is known to be the published file: by its own hash, or by what its converted form says of that
+        known = how if digest == release.sha256 else "no"
+        training = release.training_info() | {"source_sha256": digest, "verified": known}
     return load_resnet(name, arch, weights, training_info=training)
 
 

@@ -51,4 +51,6 @@ def load_random(name: str, text: str) -> Classifier:
             scale = (2 / fan_in) ** 0.5 * (_SPREAD if module is network.head else 1)
             module.weight.copy_(drawn.view_as(module.weight) * scale)
             module.bias.zero_()
+        # every row sums to zero, or what all features share (how bright the image is) would decide everything
+        network.head.weight[:, _WIDTH // 2 :] = -network.head.weight[:, : _WIDTH // 2]
     return wrap(name, network, mean=(0.5,) * 3, std=(0.25,) * 3, n_outputs=n_outputs)

@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyadvspur.errors import AdvSpurError
-from pyadvspur.models import checkpoint, fitting, resnet, salman
+from pyadvspur.models import checkpoint, embedded_nets, fitting, resnet, salman
 from pyadvspur.models.files import check_digest, identify
 from pyadvspur.models.salman import Release
 
 if TYPE_CHECKING:
     import pandas
 
+#: buffers that are no parameters
+_STATISTICS = ("running_mean", "running_var")
 COLUMNS = ("item", "expected", "found", "ok", "note")
 
 
@@ -68,7 +70,7 @@ def _content(path: Path):
     except AdvSpurError:  # copies that differ: said above, and the first copy is looked at all the same
         prefix, state = "module.model.", fitting.without(weights.tensors, "module.model.")
     rows.append(("keys", "", f"{len(state)} under {prefix!r}" if prefix else f"{len(state)}", True, ""))
-    rows += _architecture(weights, state, release)
+    rows += _guarded("architecture", lambda: _architecture(weights, state, release))
     bad = [key for key, value in weights.tensors.items() if not bool(value.isfinite().all())]
     rows.append(
         ("numbers", "finite", "finite" if not bad else f"{len(bad)} not", not bad, ", ".join(bad[:3]))
@@ -118,22 +120,27 @@ def _normaliser(weights: checkpoint.Checkpoint):
 
 def _architecture(weights: checkpoint.Checkpoint, state, release: Release | None):
     arch = resnet.recognise(state)
-    expected = release.arch if release else str(weights.info.get("arch") or "")
+    # a fine-tuned file says how it began; its last layer is its own
+    said = "" if "base" in weights.info else str(weights.info.get("arch") or "")
+    expected = release.arch if release else said
     learned = {k: v for k, v in state.items() if not k.endswith((*_STATISTICS, resnet.COUNTERS))}
     count = sum(value.numel() for value in learned.values())
+    if expected in embedded_nets.ARCHITECTURES:
+        wrong = fitting.mismatches(embedded_nets.build(expected, norm=False), state)
+        return [("architecture", expected, "another" if wrong else expected, not wrong, _said(wrong))]
     if arch is None:
-        own = expected not in resnet.ARCHITECTURES
-        note = "neither ResNet-18 nor ResNet-50: name it when loading" if own else "another architecture"
-        return [("architecture", expected, "unknown" if not own or not expected else expected, own, note)]
+        fine = expected not in resnet.ARCHITECTURES
+        note = "neither ResNet-18 nor ResNet-50: name it when loading" if fine else "neither of the ResNets"
+        return [("architecture", expected, "unknown", fine, note)]
     outputs = state["fc.weight"].shape[0] if state["fc.weight"].dim() else 0
     wrong = fitting.mismatches(resnet.build(arch, max(1, outputs)), state)
-    note = "; ".join(f"{len(keys)} {what}: {', '.join(keys[:3])}" for what, keys in wrong.items())
     known = salman.PARAMETERS[arch] + (outputs - 1000) * (resnet.width(arch) + 1)
     return [
-        ("architecture", expected, arch, expected in ("", arch) and not wrong, note),
+        ("architecture", expected, arch, expected in ("", arch) and not wrong, _said(wrong)),
         ("parameters", f"{known}", f"{count}", count == known, ""),
         ("outputs", "1000" if release else "", f"{outputs}", outputs == 1000 or not release, ""),
     ]
 
 
-_STATISTICS = ("running_mean", "running_var")
+def _said(wrong: dict[str, list[str]]) -> str:
+    return "; ".join(f"{len(keys)} {what}: {', '.join(keys[:3])}" for what, keys in wrong.items())

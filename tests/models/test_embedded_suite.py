@@ -50,6 +50,7 @@ def test_a_file_of_the_suite_loads_by_path_and_a_changed_one_is_refused(tmp_path
     by_path = models.load(str(registry.WEIGHTS / entry["file"]))
     assert by_path.fingerprint == models.load("embedded:cnn_standard").fingerprint == entry["sha256"]
     (tmp_path / entry["file"]).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    assert models.verify(registry.WEIGHTS / entry["file"])["ok"].all()
     monkeypatch.setattr(files, "WEIGHTS", tmp_path)
     with pytest.raises(AdvSpurError, match="SHA-256"):
         models.load("embedded:cnn_standard")
