@@ -15,7 +15,7 @@ from torch import nn
 from pyadvspur.errors import bad
 from pyadvspur.models import resnet
 from pyadvspur.models.classifier import Classifier
-from pyadvspur.models.head import features
+from pyadvspur.models.head import last_linear
 
 _OWN_BASES = ("embedded", "random")  # whose names take no @FILE
 _SAFE = (*_OWN_BASES, "torchvision", "timm")
@@ -31,8 +31,8 @@ def base_of(name: str, network: nn.Module) -> str:
 
 def new_head(network: nn.Module, n_outputs: int, input_size: int) -> str:
     """Put a fresh last linear layer of n_outputs into a network; its name. Weights from torch's generator."""
-    last = features(network, input_size).last
-    [name] = [name for name, module in network.named_modules() if module is last]
+    network.eval()
+    name = last_linear(network, input_size)
     _replace(network, name, n_outputs)
     return name
 

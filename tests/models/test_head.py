@@ -1,5 +1,8 @@
 """Features of a classifier, and another head on them."""
 
+import copy
+import threading
+
 import pytest
 import torch
 from torch import nn
@@ -24,13 +27,15 @@ def test_features_are_what_goes_into_the_last_layer(scale):
     net, x = Net(scale), torch.rand(7, 3, 9, 9)
     found = features(net, 9)
     assert found.width == 6
-    assert torch.equal(net.last(found(x)) * scale, net(x))
-    assert not net.last._forward_pre_hooks
+    assert net.training  # the model handed in is as it was
+    assert type(net.last) is nn.Linear
     assert not net.last._forward_hooks
+    assert torch.equal(net.last(found(x)) * scale, net.eval()(x))
+    assert {id(p) for p in net.parameters()} == {id(p) for p in found.parameters()}
 
 
 def test_headed_model_answers_and_differentiates():
-    net, x = Net(), torch.rand(4, 3, 9, 9, requires_grad=True)
+    net, x = Net().eval(), torch.rand(4, 3, 9, 9, requires_grad=True)
     weight, bias = torch.randn(2, 6), torch.randn(2)
     headed = with_head(net, weight, bias, input_size=9)
     assert torch.equal(headed(x), torch.nn.functional.linear(features(net, 9)(x), weight, bias))
@@ -49,6 +54,25 @@ def test_the_backbone_never_trains():
     headed.train()(torch.rand(4, 3, 9, 9))
     assert not any(module.training for module in headed.modules())
     assert torch.equal(net.body[1].running_mean, before)
+
+
+def test_a_headed_model_is_one_graph():
+    headed = with_head(Net(), torch.randn(2, 6), torch.randn(2), input_size=9)
+    x = torch.rand(4, 3, 9, 9)
+    compiled = torch.compile(headed, backend="eager", fullgraph=True)
+    assert torch.equal(compiled(x), headed(x))
+    assert copy.deepcopy(headed)(x).shape == (4, 2)
+
+
+def test_a_linear_model_and_one_that_cannot_be_copied():
+    line = nn.Sequential(nn.Flatten(), nn.Linear(27, 3))
+    assert torch.equal(features(line, 3)(torch.ones(2, 3, 3, 3)), torch.ones(2, 27))
+    net = Net().eval()
+    net.lock = threading.Lock()
+    x = torch.rand(2, 3, 9, 9)
+    before = net(x)
+    assert features(net, 9)(x).shape == (2, 6)
+    assert torch.equal(net(x), before)
 
 
 def test_models_without_one_last_linear_layer_are_refused():
