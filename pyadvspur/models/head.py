@@ -75,7 +75,8 @@ def features(model: nn.Module, input_size: int | None = None) -> Features:
     """The features of a model: what goes into the linear layer that makes its logits.
 
     model: pixels in [0,1] (B, 3, H, W) -> logits (B, K). input_size: height and width of the image that finds the
-    layer; default: the model's own, or 224. A model that cannot be copied gets a layer around its last one, and eval mode.
+    layer; default: the model's own, or 224. A model that cannot be copied gets a layer around its last one, and eval
+    mode.
     Raises AdvSpurError where no linear layer makes the logits.
     """
     tree = _shared_copy(model).eval()
