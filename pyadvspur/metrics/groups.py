@@ -44,24 +44,45 @@ def worst_group(correct, group, level: float = LEVEL) -> Estimate:
 
 
 def group_mean(
-    correct, group, weights: Mapping[int, float] | Sequence[float], level: float = LEVEL
+    correct, group, weights: Mapping[int, float] | Sequence[float] | None, level: float = LEVEL
 ) -> Estimate:
     """Training-weighted mean over groups, sum_g w_g a_g with w normalised to 1; n = images of these groups.
 
     weights: one number >= 0 a group (a mapping, or a sequence indexed by group), the group counts of the
-    training set. This is what most Waterbirds papers call "average"; the plain average is `image_mean`.
+    training set; None = all groups that are there, alike. Weighted by training counts, this is what most
+    Waterbirds papers call "average"; the plain average is `image_mean`.
     Interval: MOVER over Wilson intervals (Zou & Donner 2008). A group with weight and no image gives NaN.
 
     Source: Sagawa et al., ICLR 2020 (adjusted average).
     """
     correct, group = _columns("group_mean", correct, group)
+    named = group_weights(weights, np.unique(group[group >= 0]))
+    parts = [image_mean(correct[group == g], level) for g in named]
+    return weighted_sum(parts, list(named.values()))
+
+
+def lowest(*accuracies):
+    """The lowest of the groups' accuracies, element by element: worst-group accuracy as a formula."""
+    return np.minimum.reduce([np.asarray(a, dtype=np.float64) for a in accuracies])
+
+
+def weighted(*accuracies, weights: Sequence[float]):
+    """sum_g w_g a_g, element by element: the group mean as a formula."""
+    return sum(w * np.asarray(a, dtype=np.float64) for w, a in zip(weights, accuracies))
+
+
+def group_weights(
+    weights: Mapping[int, float] | Sequence[float] | None, present: np.ndarray
+) -> dict[int, float]:
+    """Weights by group, normalised to 1 and without zeros; None = the groups that are there, alike."""
+    if weights is None:
+        weights = {int(g): 1.0 for g in present}
     named = dict(weights) if isinstance(weights, Mapping) else dict(enumerate(weights))
     named = {int(g): float(w) for g, w in named.items() if w != 0}
     total = sum(named.values())
     if not named or min(named.values()) < 0 or not np.isfinite(total):
         raise bad("metrics.group_mean", "weights", weights, "finite numbers >= 0, not all 0")
-    parts = [image_mean(correct[group == g], level) for g in named]
-    return weighted_sum(parts, [w / total for w in named.values()])
+    return {g: w / total for g, w in named.items()}
 
 
 def _columns(function: str, correct, group) -> tuple[np.ndarray, np.ndarray]:

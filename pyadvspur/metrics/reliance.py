@@ -12,6 +12,7 @@ from pyadvspur.errors import bad
 
 #: probabilities come as float32: closer to 0 or 1 than this, a ratio of two would be rounding noise
 _SATURATED = 1e-6
+_ROUNDING = 5e-13
 
 
 def same(accuracy):
@@ -90,7 +91,20 @@ def relative_gap(acc_same, acc_rand):
     return _plain(np.divide(gap, reference, out=np.full_like(gap, np.nan), where=reference > 0))
 
 
-def _relative(better: np.ndarray, worse: np.ndarray, fill: float, least: float = 5e-13):
+def no_room(better: float, worse: float, undefined: str = "nan") -> str:
+    """Why RFS or RCS has no value at these means; "" where it has one."""
+    middle = (better + worse) / 2
+    if undefined == "nan" and min(middle, 1 - middle) <= _ROUNDING:
+        return f"undefined: mean accuracy is {round(middle)}, no gap is possible"
+    return ""
+
+
+def no_reference(reference: float, other: float) -> str:
+    """Why a share of the reference accuracy has no value; "" where it has one."""
+    return "" if reference > 0 else "undefined: reference accuracy is 0"
+
+
+def _relative(better: np.ndarray, worse: np.ndarray, fill: float, least: float = _ROUNDING):
     mean = (better + worse) / 2
     room = np.minimum(mean, 1 - mean)
     # means a rounding error away from 0 or 1 count as 0 or 1; no accuracy of images can come that close

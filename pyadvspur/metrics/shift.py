@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import nan
 
 import numpy as np
 
@@ -12,10 +13,16 @@ from pyadvspur.metrics.reliance import bg_gap, relative_gap
 
 @dataclass(frozen=True)
 class Trend:
-    """A line in logit space: logit(shifted) = slope * logit(reference) + intercept."""
+    """A line in logit space: logit(shifted) = slope * logit(reference) + intercept.
+
+    n: models it was fitted to (0 = unknown). residual_sd: standard deviation of their accuracies about it, in accuracy
+    units (NaN = unknown): a model closer to the line than that is on the trend, whatever its sampling interval says.
+    """
 
     slope: float
     intercept: float
+    n: int = 0
+    residual_sd: float = nan
 
     def predict(self, reference):
         """Accuracy expected under the shift, from the reference accuracy, both in (0, 1)."""
@@ -25,7 +32,7 @@ class Trend:
 #: Fit of 85 standard ImageNet models: accuracy on ImageNet's validation images of ObjectNet's 113 classes
 #: (125 outputs) against accuracy on ObjectNet, both over these 125 outputs. Residual standard deviation 1.9
 #: points. Source: computed from the result table of Taori et al. 2020 (imagenet-testbed, MIT).
-OBJECTNET_TREND = Trend(0.98091, -1.92829)
+OBJECTNET_TREND = Trend(0.980910379540626, -1.92828890654754, 85, 0.01877315815545752)
 
 
 def fit_trend(reference, shifted) -> Trend:
@@ -33,8 +40,11 @@ def fit_trend(reference, shifted) -> Trend:
     x, y = np.atleast_1d(_logit(reference)), np.atleast_1d(_logit(shifted))
     if x.shape != y.shape or x.size < 2 or np.ptp(x) == 0:
         raise bad("metrics.fit_trend", "reference", np.shape(reference), "two or more differing accuracies")
-    slope, intercept = np.polyfit(x, y, 1)
-    return Trend(float(slope), float(intercept))
+    slope = float(((x - x.mean()) * (y - y.mean())).sum() / ((x - x.mean()) ** 2).sum())
+    line = Trend(slope, float(y.mean() - slope * x.mean()))
+    residual = np.atleast_1d(shifted) - line.predict(np.atleast_1d(reference))
+    spread = float(np.sqrt((residual**2).mean()))
+    return Trend(line.slope, line.intercept, x.size, spread)
 
 
 def drop(acc_reference, acc_shifted):
@@ -65,9 +75,27 @@ def effective_robustness(acc_reference, acc_shifted, trend: Trend | tuple[float,
 
     Source: Taori et al., NeurIPS 2020.
     """
+    _logit(acc_reference)
+    found = excess(acc_reference, acc_shifted, trend)
+    return float(found) if np.ndim(found) == 0 else found
+
+
+def excess(acc_reference, acc_shifted, trend: Trend | tuple[float, float] = OBJECTNET_TREND):
+    """`effective_robustness`, with NaN where the reference accuracy is 0 or 1 and has no logit."""
     trend = trend if isinstance(trend, Trend) else Trend(*trend)
-    excess = np.asarray(acc_shifted, dtype=np.float64) - trend.predict(acc_reference)
-    return float(excess) if np.ndim(excess) == 0 else excess
+    reference = np.asarray(acc_reference, dtype=np.float64)
+    inside = (reference > 0) & (reference < 1)
+    expected = trend.predict(np.where(inside, reference, 0.5))
+    return np.where(inside, np.asarray(acc_shifted, dtype=np.float64) - expected, np.nan)
+
+
+def no_logit(reference: float, shifted: float, trend=None) -> str:
+    """Why effective robustness has no value; "" where it has one."""
+    return (
+        ""
+        if 0 < reference < 1
+        else f"undefined: reference accuracy is {reference:g}, and the trend is in logits"
+    )
 
 
 def _logit(p) -> np.ndarray:

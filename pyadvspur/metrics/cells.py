@@ -1,0 +1,186 @@
+"""Images that agree in everything a metric sees, counted: what resampling works on instead of images.
+
+One image is one line: its outcome in each of M columns (1 or 0, or a mean over trials and noise levels; NaN where the
+image is not in the column). A table of millions of lines has few distinct ones, so draws cost cells, not images.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+#: classes with fewer images do not show their own spread: they are resampled together
+LEAST = 5
+
+
+@dataclass(frozen=True)
+class Cells:
+    """C cells in R resampling strata, in the order of strata; the mean of column j is
+
+        sum_r share[r, j] * (sum_c count * mass * value) / (sum_c count * mass), c over the cells of r.
+
+    count (C,): images. value (C, M): outcomes, 0 where absent. mass (C, M): weight of one image inside its stratum, 0
+    where absent. stratum (C,). share (R, M): columns sum to 1. pattern (C,): which of `patterns` (P, M), bool, says
+    where the cell's images are present. alike (C,): images of the same stratum and pattern.
+    """
+
+    count: np.ndarray
+    value: np.ndarray
+    mass: np.ndarray
+    stratum: np.ndarray
+    share: np.ndarray
+    pattern: np.ndarray
+    patterns: np.ndarray
+    alike: np.ndarray
+
+    @cached_property
+    def start(self) -> np.ndarray:
+        """The first cell of each stratum."""
+        return np.flatnonzero(np.r_[True, self.stratum[1:] != self.stratum[:-1]])
+
+    @cached_property
+    def whole(self) -> bool:
+        """Every image is in every column and weighs the same inside its stratum."""
+        return bool((self.mass == 1).all())
+
+    def means(self, weights: np.ndarray | None = None) -> np.ndarray:
+        """The columns' means, (M,); with weights (D, C) in place of the counts, (D, M).
+
+        A stratum that weighs nothing in a column is left out there; NaN where all are.
+        """
+        drawn = self.count[None].astype(np.float64) if weights is None else weights
+        found = np.empty((len(drawn), self.value.shape[1]))
+        total = self.sum(drawn) if self.whole else None
+        for j in range(found.shape[1]):
+            mass = self.sum(drawn * self.mass[:, j]) if total is None else total
+            hits = self.sum(drawn * (self.mass[:, j] * self.value[:, j]))
+            with np.errstate(divide="ignore", invalid="ignore"):
+                means = hits / mass
+                if total is None:
+                    there = (mass > 0) & (self.share[:, j] > 0)
+                    share = np.where(there, self.share[:, j], 0.0)
+                    means = np.where(there, means, 0.0) * share
+                    found[:, j] = means.sum(axis=1) / share.sum(axis=1)
+                else:
+                    found[:, j] = (means * self.share[:, j]).sum(axis=1)
+        return found[0] if weights is None else found
+
+    def sum(self, terms: np.ndarray) -> np.ndarray:
+        """Sums over the cells of each stratum, (..., C) -> (..., R)."""
+        return np.add.reduceat(terms, self.start, axis=-1)
+
+    @cached_property
+    def effective(self) -> np.ndarray:
+        """Images that would weigh as much if all weighed the same, (M,): 1 / sum of squared weights (Kish)."""
+        mass = self.sum((self.count[:, None] * self.mass).T).T
+        with np.errstate(divide="ignore", invalid="ignore"):
+            weight = np.where(self.mass > 0, (self.share / mass)[self.stratum] * self.mass, 0.0)
+            return 1 / (self.count[:, None] * weight**2).sum(axis=0)
+
+
+def collect(values: np.ndarray, strata: np.ndarray | None, average: str) -> Cells:
+    """Count the lines of a table.
+
+    values (N, M), NaN = absent. strata (N,): classes or groups, or None for one. average: "classes" = a column's mean
+    is the mean over strata of the means within; "images" = the mean over images, strata only being kept in resampling.
+    Strata with fewer than 5 images in a column that they take part in form one resampling stratum, in which each image
+    keeps its weight.
+    """
+    n, columns = values.shape
+    there = ~np.isnan(values)
+    whole = bool(there.all())
+    code = np.zeros(n, np.int64) if strata is None else _codes(np.asarray(strata))
+    size = np.stack([np.bincount(code, weights=there[:, j]) for j in range(columns)], axis=1)
+    rank, together = _strata(size)
+    present = size > 0
+    classes = average == "classes"
+    of_stratum = size if not classes else present.astype(float)
+    share = np.zeros((rank.max() + 1, columns))
+    np.add.at(share, rank, of_stratum)
+    share /= np.maximum(share.sum(axis=0), 1)
+
+    shape = np.zeros(len(size), np.int64)  # classes that weigh their images alike
+    if classes and together.any():
+        shape[together] = np.unique(size[together], axis=0, return_inverse=True)[1].reshape(-1) + 1
+    key, width = rank[code] * (shape.max() + 1) + shape[code], (rank.max() + 1) * (shape.max() + 1)
+    pattern = np.zeros(n, np.int64)
+    if not whole:
+        pattern = _patterns(there)
+    key, width = key * (pattern.max() + 1) + pattern, width * (pattern.max() + 1)
+    for j in range(columns):
+        digits, base = _digits(values[:, j])
+        if width > 2**62 // base:
+            key, width = _codes(key), len(np.unique(key))
+        key, width = key * base + digits, width * base
+    first, count = _distinct(key, width)
+
+    mass = there[first].astype(float)
+    if classes and together.any():
+        mine = code[first]
+        mass = np.where(together[mine][:, None] & (mass > 0), 1 / np.maximum(size[mine], 1), mass)
+    stratum, pattern = rank[code[first]], pattern[first]
+    group = _codes(stratum * (pattern.max() + 1) + pattern)
+    patterns = np.zeros((pattern.max() + 1, columns), bool)
+    patterns[pattern] = there[first]
+    return Cells(
+        count=count, value=np.where(there[first], values[first], 0.0), mass=mass, stratum=stratum, share=share,
+        pattern=pattern, patterns=patterns, alike=np.bincount(group, weights=count)[group],
+    )  # fmt: skip
+
+
+def _strata(size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The resampling stratum of each class from its images in each column, and which classes are taken together."""
+    least = np.where(size > 0, size, np.inf).min(axis=1)
+    together = least < LEAST if len(size) > 1 else np.zeros(1, bool)
+    if together.sum() < 2:
+        together[:] = False
+    rank = np.cumsum(~together) - 1
+    rank[together] = (~together).sum()
+    return rank, together
+
+
+def _patterns(there: np.ndarray) -> np.ndarray:
+    """Numbers of the rows' presence patterns, 0..P-1."""
+    pattern = np.zeros(len(there), np.int64)
+    for j in range(there.shape[1]):
+        pattern = _codes(2 * pattern + there[:, j])
+    return pattern
+
+
+def _digits(column: np.ndarray) -> tuple[np.ndarray, int]:
+    """A column's outcomes as numbers 0..base-1 in the order of the outcomes; absent ones are 0."""
+    if ((column == 0) | (column == 1)).all():
+        return column.astype(np.int64), 2
+    filled = np.where(np.isnan(column), 0.0, column)
+    if ((filled == 0) | (filled == 1)).all():
+        return filled.astype(np.int64), 2
+    distinct = np.unique(filled)
+    return np.searchsorted(distinct, filled), len(distinct)
+
+
+def _codes(values: np.ndarray) -> np.ndarray:
+    """0..K-1 in the order of the values."""
+    if (
+        values.dtype.kind in "iu"
+        and len(values)
+        and values.min() >= 0
+        and values.max() < 4 * len(values) + 1024
+    ):
+        seen = np.zeros(int(values.max()) + 1, np.int64)
+        seen[values] = 1
+        return (np.cumsum(seen) - 1)[values]
+    return np.unique(values, return_inverse=True)[1].reshape(-1)
+
+
+def _distinct(key: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """A line of each distinct key, in their order, and how many lines have it."""
+    if width <= 4 * len(key) + 1024:
+        count = np.bincount(key, minlength=width)
+        line = np.empty(width, np.int64)
+        line[key] = np.arange(len(key))
+        found = np.flatnonzero(count)
+        return line[found], count[found]
+    _, first, count = np.unique(key, return_index=True, return_counts=True)
+    return first, count
