@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -66,12 +67,20 @@ class Run:
         return self._derived[1].copy()
 
     def measures(self) -> dict[str, list[Measure]]:
-        """What each benchmark measures, as it was when the run was started."""
+        """What each benchmark measures, as it was when the run was started. A kind whose plug-in is gone is left out,
+        with a warning that names it: the outcomes are all there."""
         from pyadvspur.metrics import Measure
 
-        return {
-            name: [Measure.from_dict(m) for m in given] for name, given in self.record["measures"].items()
-        }
+        found: dict[str, list[Measure]] = {}
+        for name, given in self.record["measures"].items():
+            found[name] = []
+            for data in given:
+                try:
+                    found[name].append(Measure.from_dict(data))
+                except AdvSpurError as error:
+                    text = f"{self.out}: measure {data.get('name')!r} is left out: {error}"
+                    warnings.warn(text, stacklevel=2)
+        return found
 
     def models(self) -> pd.DataFrame:
         """One row a model: name, and what is known of its training (norm, eps, arch, seed)."""

@@ -36,6 +36,7 @@ def reliance(measures: list[Measure]) -> list[Measure]:
     for measure in measures:
         found.setdefault(measure.kind, measure)
     shown = [found[kind] for kind in RELIANCE if kind in found]
+    shown += [m for kind, m in found.items() if kind not in RELIANCE and m.about.leans]  # of plug-ins
     # these repeat others; they are panels only where there is nothing else
     return [m for m in shown if m.kind not in ("relative_gap", "relative_drop", "irfs")] or shown
 
