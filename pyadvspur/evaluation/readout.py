@@ -8,25 +8,19 @@ finished head is never fitted again. What is fitted depends on weights, images a
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
-from pyadvspur.attacks.forward import Forward
-from pyadvspur.benchmarks.base import Batch, Benchmark
-from pyadvspur.errors import AdvSpurError
+from pyadvspur.benchmarks.base import Benchmark
 from pyadvspur.evaluation import heads
-from pyadvspur.evaluation.fitting import Rows, fit
+from pyadvspur.evaluation.features import Call, Extractor, blocks
+from pyadvspur.evaluation.fitting import fit
 from pyadvspur.evaluation.unit import digest
-from pyadvspur.models.head import Features, features, with_head
+from pyadvspur.models.head import features, with_head
 
-BLOCK = 512  # samples whose features are extracted and kept together
 _FORMAT = 1  # raised when the meaning of a stored head changes
-
-#: work(call) with call(chunk) -> features; a runner's may go on with smaller chunks where memory is short
-Call = Callable[[Callable[[int | None], torch.Tensor], int], torch.Tensor]
 
 
 def headed(
@@ -61,16 +55,19 @@ def headed(
     head = place.read()
     if head is None:
         sources = [readout.train] + ([readout.validation] if readout.validation else [])
-        blocks = [(s, start) for s in sources for start in range(0, benchmark.size(s), BLOCK)]
-        _extract(found, benchmark, blocks, place, device, batch_size, note, call)
-        with heads.lock(place.parts / "head.lock"):
-            head = place.read()  # another worker may have been first
-            if head is None:
-                rows = {source: _rows(place, source, blocks, skip_unreadable) for source in sources}
-                train, validation = rows[readout.train], rows.get(readout.validation)
-                note("fitting head")
-                head = fit(readout, train, validation, torch.get_num_threads(), note)
-                place.write(head, {"benchmark": benchmark.name, "readout": str(readout), "spec": readout.key})
+        wanted = blocks(benchmark, sources)
+        with Extractor(found, benchmark, place, device, batch_size, note, call) as extractor:
+            extractor.extract(wanted)
+            with heads.lock(place.parts / "head.lock"):
+                head = place.read()  # another worker may have been first
+                if head is None:
+                    rows = {source: extractor.rows(wanted, source, skip_unreadable) for source in sources}
+                    note("fitting head")
+                    validation = rows[readout.validation][0] if readout.validation else None
+                    head = fit(readout, rows[readout.train][0], validation, torch.get_num_threads(), note)
+                    about = {"benchmark": benchmark.name, "readout": str(readout), "spec": readout.key}
+                    about["unreadable"] = {source: count for source, (_, count) in rows.items()}
+                    place.write(head, about)
         shutil.rmtree(place.parts, ignore_errors=True)
     weight, bias = torch.from_numpy(head.weight), torch.from_numpy(head.bias)
     return with_head(model, weight, bias, input_size=benchmark.input_size)
@@ -83,96 +80,3 @@ def _outputs(model: torch.nn.Module, size: int, device: torch.device | str) -> i
         with torch.no_grad():
             known = model(torch.full((1, 3, size, size), 0.5, device=device)).shape[-1]
     return int(known)
-
-
-def _extract(
-    found: Features,
-    benchmark: Benchmark,
-    blocks: list[tuple[str, int]],
-    place: heads.Heads,
-    device: torch.device | str,
-    batch_size: int,
-    note: Callable[[str], None],
-    call: Call,
-) -> None:
-    """Every block on disk: first those that nobody works on, then, when their workers are done or dead, the rest."""
-    for wait in (False, True):
-        for k, (source, start) in enumerate(blocks):
-            if place.block(source, start).exists():
-                continue
-            note(f"features of {source}, block {k + 1} of {len(blocks)}")
-            with heads.lock(place.block(source, start).with_suffix(".lock"), wait=wait) as mine:
-                # in this order: blocks go only after the head is written
-                if not mine or place.block(source, start).exists():
-                    continue
-                if place.read() is not None:
-                    return
-                stop = min(start + BLOCK, benchmark.size(source))
-                place.write_block(
-                    source, start, _block(found, benchmark, source, start, stop, device, batch_size, call)
-                )
-
-
-def _block(
-    found: Features,
-    benchmark: Benchmark,
-    source: str,
-    start: int,
-    stop: int,
-    device: torch.device | str,
-    batch_size: int,
-    call: Call,
-) -> dict[str, torch.Tensor]:
-    """Features of samples start..stop-1, with what is known of them. unreadable: bool, features of nothing."""
-    parts: list[dict[str, torch.Tensor]] = []
-    # On the CPU a sample's bits must not depend on the batch: the model sees chunks of one fixed size.
-    with Forward(found) as forward, closing(_ahead(benchmark, source, start, stop, batch_size)) as batches:
-        for batch in batches:
-            # contiguous: whole and padded chunks then have one memory layout, and convolutions one order of sums
-            x = (batch.images.to(device).permute(0, 3, 1, 2).float() / 255).contiguous()
-
-            def work(chunk: int | None, x: torch.Tensor = x) -> torch.Tensor:
-                forward.chunk = chunk
-                return forward.logits(x)
-
-            values = call(work, len(x)).cpu()
-            errors = batch.errors or ("",) * len(batch)
-            bad_rows = torch.tensor([bool(text) for text in errors], dtype=torch.bool)
-            if not bool(values[~bad_rows].isfinite().all()):
-                raise AdvSpurError(f"readout: features of {source!r} are NaN or infinite")
-            parts.append(
-                {
-                    "x": values, "label": batch.labels, "group": batch.groups, "sample": batch.ids,
-                    "unreadable": bad_rows,
-                }
-            )  # fmt: skip
-    return {name: torch.cat([part[name] for part in parts]).contiguous() for name in parts[0]}
-
-
-def _ahead(benchmark: Benchmark, source: str, start: int, stop: int, size: int) -> Iterator[Batch]:
-    """Batches of a range, the next one read while this one is worked on."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    cuts = [(a, min(a + size, stop)) for a in range(start, stop, size)]
-    with ThreadPoolExecutor(1) as reader:
-        ahead = reader.submit(benchmark.read, source, *cuts[0])
-        for following in (*cuts[1:], None):
-            batch = ahead.result()
-            if following:
-                ahead = reader.submit(benchmark.read, source, *following)
-            yield batch
-
-
-def _rows(place: heads.Heads, source: str, blocks: list[tuple[str, int]], skip_unreadable: bool) -> Rows:
-    """All blocks of a source, in order, as arrays."""
-    parts = [place.read_block(source, start) for s, start in blocks if s == source]
-    if not parts:
-        raise AdvSpurError(f"readout: source {source!r} is empty")
-    whole = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
-    unreadable = whole.pop("unreadable")
-    if bool(unreadable.any()) and not skip_unreadable:
-        raise AdvSpurError(
-            f"readout: {int(unreadable.sum())} images of {source!r} cannot be read. `advspur datasets verify` names "
-            "them; on_error='record' leaves them out."
-        )
-    return Rows(**{name: value[~unreadable].numpy() for name, value in whole.items()})

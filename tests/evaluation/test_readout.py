@@ -10,7 +10,7 @@ import toys
 
 from pyadvspur import AdvSpurError, evaluation
 from pyadvspur.benchmarks.readout import Readout
-from pyadvspur.evaluation import fitting, heads, readout
+from pyadvspur.evaluation import features, fitting, heads, readout
 
 
 class Probed(toys.Toy):
@@ -115,7 +115,7 @@ def test_a_head_does_not_depend_on_batches_threads_or_blocks(tmp_path, monkeypat
         torch.set_num_threads(1)
         assert same(first, head_of(net, Probed(), tmp_path / "b", batch_size=7))
         torch.set_num_threads(3)
-        monkeypatch.setattr(readout, "BLOCK", 40)
+        monkeypatch.setattr(features, "BLOCK", 40)
         assert same(first, head_of(net, Probed(), tmp_path / "c", batch_size=512))
     finally:
         torch.set_num_threads(threads)
@@ -126,7 +126,7 @@ def test_a_head_does_not_depend_on_batches_threads_or_blocks(tmp_path, monkeypat
 
 
 def test_an_interrupted_fit_keeps_its_blocks(tmp_path, monkeypatch):
-    monkeypatch.setattr(readout, "BLOCK", 40)
+    monkeypatch.setattr(features, "BLOCK", 40)
     net, whole = toys.Net(0, 12), []
     expected = head_of(net, Probed(), tmp_path / "whole")
 
@@ -208,7 +208,8 @@ def test_what_cannot_be_fitted_says_why(tmp_path):
         head_of(net, Unreadable(), tmp_path / "a")
     head_of(net, Unreadable(), tmp_path / "a", skip_unreadable=True)
     [record] = (tmp_path / "a").glob("*.json")
-    assert json.loads(record.read_text())["n_train"] == toys.N - 1
+    record = json.loads(record.read_text())
+    assert (record["n_train"], record["unreadable"]) == (toys.N - 1, {"agrees": 1, "swapped": 1})
 
     class NoGroups(Probed):
         readout = Readout("probe", "agrees", "swapped", 3, rule="worst-group")
