@@ -85,6 +85,7 @@ class Benchmark(ABC):
     attacked: names of the conditions that attacks run on by default, and `attack_size`: how many of their first
     samples are attacked by default (None: all).
     measures: what is derived from the outcomes, as plain data.
+    shown: names of measures that the main table of a run has beside those it chooses by itself.
     group_names: what group g means; empty without groups.
     input_size: height and width of the images that `read` gives.
     preprocessing: the name of what made them from files (`pixels.preprocessing`), "none" where there are no files.
@@ -102,6 +103,7 @@ class Benchmark(ABC):
     attacked: tuple[str, ...] = ()
     attack_size: int | None = None
     measures: tuple[Measure, ...] = ()
+    shown: tuple[str, ...] = ()
     group_names: tuple[str, ...] = ()
     input_size: int
     preprocessing: str = "none"

@@ -196,6 +196,7 @@ def _record(found: Sequence[Subject], benchmarks: Sequence[Benchmark]) -> dict[s
     """What run.json says beside the spec; none of it decides an outcome."""
     return {
         "measures": {b.name: [m.to_dict() for m in b.measures] for b in benchmarks},
+        "shown": {b.name: list(b.shown) for b in benchmarks},
         "groups": {b.name: list(b.group_names) for b in benchmarks},
         "classes": {b.name: list(b.class_names) for b in benchmarks},
         "preprocessing": {b.name: b.preprocessing for b in benchmarks},

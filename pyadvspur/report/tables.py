@@ -37,9 +37,16 @@ def trade_off(run: Run, metrics: pd.DataFrame | None = None) -> dict[str, Table]
     metrics = run.metrics() if metrics is None else metrics
     models = run.models()
     return {
-        name: _table(metrics[metrics["benchmark"] == name], models, measures, _how(run, name))
+        name: _table(
+            metrics[metrics["benchmark"] == name], models, measures, _more(run, name), _how(run, name)
+        )
         for name, measures in run.measures().items()
     }
+
+
+def _more(run: Run, benchmark: str) -> list[str]:
+    """Names of measures that the benchmark wants in its main table beside those that every table has."""
+    return run.record.get("shown", {}).get(benchmark, [])
 
 
 def _how(run: Run, benchmark: str) -> str:
@@ -75,11 +82,15 @@ def all_metrics(metrics: pd.DataFrame) -> Table:
     return Table("all metrics", columns, rows, "")
 
 
-def _table(metrics: pd.DataFrame, models: pd.DataFrame, measures: list[Measure], how: str) -> Table:
+def _table(
+    metrics: pd.DataFrame, models: pd.DataFrame, measures: list[Measure], more: list[str], how: str
+) -> Table:
     shown: list[tuple[str, pd.DataFrame]] = []
     clean = metrics[metrics["attack"] == "none"]
-    if first := next((m for m in measures if m.kind == "accuracy"), None):
-        shown.append((f"{first.name}\nclean, %", clean[clean["measure"] == first.name]))
+    first = next((m for m in measures if m.kind == "accuracy"), None)
+    for measure in measures:
+        if measure is first or (measure.kind == "accuracy" and measure.name in more):
+            shown.append((f"{measure.name}\nclean, %", clean[clean["measure"] == measure.name]))
     for name, choices in selection.attacked(metrics, measures).items():
         for choice in choices:
             here = (
@@ -88,7 +99,9 @@ def _table(metrics: pd.DataFrame, models: pd.DataFrame, measures: list[Measure],
                 & (metrics["measure"] == name)
             )
             shown.append((f"{name}\n{choice.norm} {selection.radius(choice.eps)}, %", metrics[here]))
-    for measure in [*selection.reliance(measures), *selection.by_group(measures)]:
+    chosen = [*selection.reliance(measures), *selection.by_group(measures)]
+    more_of_them = [m for m in measures if m.name in more and m.kind != "accuracy" and m not in chosen]
+    for measure in [*chosen, *more_of_them]:
         unit = ", %" if measure.about.percent else ""
         shown.append((f"{measure.name}{unit}", clean[clean["measure"] == measure.name]))
     columns, cells = [Column("model", True)], []

@@ -59,6 +59,7 @@ class ImageNet9(Benchmark):
     name = "imagenet9"
     class_names = NAMES
     attacked = ("original", "mixed_same", "mixed_rand")
+    shown = tuple(f"accuracy {v}" for v in ("mixed_same", "mixed_rand", "only_fg", "only_bg_t"))
     homepage = "https://github.com/MadryLab/backgrounds_challenge"
     licence = "none stated; images derive from ImageNet, whose terms apply; do not redistribute"
 

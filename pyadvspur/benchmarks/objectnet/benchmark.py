@@ -64,9 +64,10 @@ class ObjectNet(Benchmark):
     name = "objectnet"
     class_names = FOLDERS
     attack_size = 10 * len(FOLDERS)
+    shown = ("accuracy 1000-way", "ImageNet accuracy 125-way", "relative drop 125-way", "drop 1000-way")
     frame = layout.RED
     homepage = "https://objectnet.dev"
-    licence = "CC BY 4.0, and: never tune any parameter of any model on it; images shown online keep a 1-pixel red border"
+    licence = "CC BY 4.0; never tune any parameter of any model on it; images shown online keep a 1-pixel red border"
 
     def __init__(
         self,
