@@ -14,7 +14,7 @@ COMMANDS = {
     "report": ("report:report", "Write one self-contained page of a run: figures, tables, sample images."),
     "theory": ("theory:theory", "Solve the Gaussian linear model of adversarial training exactly."),
     "experiment": ("experiment:experiment", "Run one of the experiments, or list them."),
-    "models": ("models:app", "List the models that can be named."),
+    "models": ("models:app", "List models; verify, convert and fine-tune checkpoints."),
     "datasets": (
         "datasets:app",
         "List benchmarks, verify data on disk, or make a small sample in the true layout.",
