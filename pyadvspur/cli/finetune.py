@@ -29,7 +29,7 @@ def finetune(
 
     advspur models finetune torchvision:resnet50 waterbirds=DIR --out resnet50_waterbirds.safetensors
     """
-    from pyadvspur.evaluation.finetune import finetune as run
+    from pyadvspur.evaluation import finetune as run
 
     try:
         done = run(

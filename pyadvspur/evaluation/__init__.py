@@ -10,12 +10,13 @@ from __future__ import annotations
 import os
 
 from pyadvspur.evaluation.api import evaluate
+from pyadvspur.evaluation.finetuning import Finetuned, finetune
 from pyadvspur.evaluation.plan import Plan
 from pyadvspur.evaluation.run import Run
 from pyadvspur.evaluation.store import Store
 from pyadvspur.evaluation.unit import Unit
 
-__all__ = ["Plan", "Run", "Store", "Unit", "evaluate", "load"]
+__all__ = ["Finetuned", "Plan", "Run", "Store", "Unit", "evaluate", "finetune", "load"]
 
 
 def load(out: str | os.PathLike) -> Run:

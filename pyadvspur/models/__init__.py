@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pyadvspur.models.classifier import Classifier
     from pyadvspur.models.conversion import convert
+    from pyadvspur.models.head import features, with_head
     from pyadvspur.models.loading import load
     from pyadvspur.models.registry import SUITES, ModelInfo, Pair, info, names, pairs, suite
     from pyadvspur.models.verification import verify
@@ -23,12 +24,14 @@ _HOME = {
     "ModelInfo": "registry",
     "Pair": "registry",
     "convert": "conversion",
+    "features": "head",
     "info": "registry",
     "load": "loading",
     "names": "registry",
     "pairs": "registry",
     "suite": "registry",
     "verify": "verification",
+    "with_head": "head",
 }
 
 __all__ = [
@@ -37,12 +40,14 @@ __all__ = [
     "ModelInfo",
     "Pair",
     "convert",
+    "features",
     "info",
     "load",
     "names",
     "pairs",
     "suite",
     "verify",
+    "with_head",
 ]
 
 

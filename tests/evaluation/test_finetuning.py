@@ -7,8 +7,8 @@ import torch
 
 from pyadvspur import AdvSpurError, benchmarks, models
 from pyadvspur.benchmarks import layouts
-from pyadvspur.evaluation import finetune as module
-from pyadvspur.evaluation.finetune import finetune
+from pyadvspur.evaluation import finetune
+from pyadvspur.evaluation import finetuning as module
 
 MODEL = "embedded:cnn_standard"
 NETS = """
