@@ -24,6 +24,8 @@ void bind_memory(py::module_& m);
 void bind_random(py::module_& m);
 void bind_step(py::module_& m);
 void bind_hyperplane(py::module_& m);
+void bind_apgd(py::module_& m);
+void bind_loss(py::module_& m);
 void bind_project(py::module_& m);
 void bind_score(py::module_& m);
 void bind_blas(py::module_& m);

@@ -9,6 +9,8 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   bind_random(m);
   bind_step(m);
   bind_hyperplane(m);
+  bind_apgd(m);
+  bind_loss(m);
   bind_project(m);
   bind_score(m);
   bind_blas(m);

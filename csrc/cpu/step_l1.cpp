@@ -114,6 +114,8 @@ Selection select_sample(const Step& s, int64_t sample) {
   return selection;
 }
 
+}  // namespace
+
 void step_l1_sample(const Step& s, int64_t sample) {
   const Selection selection = select_sample(s, sample);
   s.moved[sample] = selection.chosen > 0;
@@ -133,8 +135,6 @@ void step_l1_sample(const Step& s, int64_t sample) {
   const int64_t start = sample * s.batch.n;
   move_l1(s.x + start, s.x0 + start, s.batch.n, s.eps[sample]);
 }
-
-}  // namespace
 
 void step_l1_batch(const Step& s, int threads) {
 #pragma omp parallel for num_threads(threads) schedule(static) if (s.batch.samples > 1 && threads > 1)

@@ -8,7 +8,9 @@ against them (docs/training.md).
 from __future__ import annotations
 
 from pyadvspur.attacks.acceleration import accelerate
+from pyadvspur.attacks.apgd import apgd
 from pyadvspur.attacks.balls import project, project_l1_box
+from pyadvspur.attacks.ensemble import ensemble
 from pyadvspur.attacks.fab import fab
 from pyadvspur.attacks.forward import Forward
 from pyadvspur.attacks.guard import evaluating
@@ -31,6 +33,8 @@ __all__ = [
     "SweepResult",
     "Trained",
     "accelerate",
+    "apgd",
+    "ensemble",
     "evaluating",
     "fab",
     "load_points",

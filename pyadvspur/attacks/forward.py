@@ -92,8 +92,9 @@ class Forward:
         """Logits (B, K), loss (B,), every sample's gradient at mean size 1 (shaped as x), and whether it has
         one (B,).
 
-        loss(logits, *args) -> (n,) must treat samples one by one; args have one row a sample, or are None. A
-        gradient that is zero or not finite comes back as zero, and False.
+        loss(logits, *args) -> (n,) must treat samples one by one; args have one row a sample, or are None. A Loss
+        (losses.py) brings its own gradient, which saves a graph over it. A gradient of the input that is zero or not
+        finite comes back as zero, and False.
         """
         self.n_gradient += len(x)
 
@@ -157,8 +158,13 @@ class Forward:
         with torch.enable_grad():
             x = x.detach().requires_grad_()
             logits = self._differentiable(model, x)
-            values = loss(logits, *args)
-            (grad,) = torch.autograd.grad(values.sum(), x, allow_unused=True)  # parameters get no gradients
+            if hasattr(loss, "gradient"):  # the backward pass starts from the loss's own gradient
+                values, start = loss.gradient(logits.detach(), *args)
+                (grad,) = torch.autograd.grad(logits, x, start, allow_unused=True)
+            else:
+                values = loss(logits, *args)
+                # parameters get no gradients
+                (grad,) = torch.autograd.grad(values.sum(), x, allow_unused=True)
         if grad is None:
             grad = torch.zeros_like(x)
         return logits.detach(), values.detach(), *unit_size(grad)

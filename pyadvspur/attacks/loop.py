@@ -1,4 +1,4 @@
-"""The one loop. An attack overrides `start`, `direction`, `step_size` or `project`, never the loop.
+"""The one loop. An attack overrides `start`, `direction`, `step_size`, `project` (or `move`, which calls them).
 
     x <- start(x0) repeat: g <- grad loss(logits(x), y);  x <- project(x + step_size * direction(g));  drop
     the samples that broke
@@ -63,28 +63,38 @@ class Loop(Searcher):
         batch.x = self.start(batch, restart) if batch.x is None else batch.x
         batch.best, batch.best_loss = batch.x.clone(), torch.full_like(batch.eps, float("-inf"))
         for k in range(self.steps):
-            logits, loss, grad, usable = self.forward.gradient(batch.x, self.loss, batch.y, batch.target)
-            batch, kept = self._look(batch, logits, loss, found)
+            logits, loss, grad, usable = self.forward.gradient(batch.x, self.loss, *batch.labels)
+            loss = self._worth(logits, loss)
+            kept = self.take_hits(batch, logits, loss, found)
             if kept is not None:
-                grad, usable = grad[kept], usable[kept]
+                batch, loss, grad, usable = batch.select(kept), loss[kept], grad[kept], usable[kept]
             if not len(batch):
                 return
             grad = self._mend(batch, grad, usable, restart * self.steps + k)
-            direction = self.direction(batch, grad, k)
-            self.project(batch, direction, self.step_size(batch, k), k)
+            self.move(batch, grad, loss, k)
             found.steps[batch.row] += 1
-        logits, loss = self.forward.values(batch.x, self.loss, batch.y, batch.target)
-        batch, _ = self._look(batch, logits, loss, found)
+        logits, loss = self.forward.values(batch.x, self.loss, *batch.labels)
+        loss = self._worth(logits, loss)
+        kept = self.take_hits(batch, logits, loss, found)
+        if kept is not None:
+            batch, loss = batch.select(kept), loss[kept]
+        self.note_best(batch, loss)
         found.held(batch)
 
-    def _look(self, batch: Batch, logits: torch.Tensor, loss: torch.Tensor, found: Found):
-        """Note the best iterates, take out the samples that broke: the rest, and their rows (None: all)."""
-        loss = torch.where(logits.isfinite().all(1) & loss.isfinite(), loss, float("-inf"))
+    def move(self, batch: Batch, grad: torch.Tensor, loss: torch.Tensor, k: int) -> None:
+        """batch.x has this loss and gradient: remember it if it is the worst, and go on from it."""
+        self.note_best(batch, loss)
+        self.project(batch, self.direction(batch, grad, k), self.step_size(batch, k), k)
+
+    def note_best(self, batch: Batch, loss: torch.Tensor) -> None:
         better = loss > batch.best_loss
         batch.best_loss = torch.where(better, loss, batch.best_loss)
         batch.best = torch.where(better.view(-1, *[1] * (batch.x.dim() - 1)), batch.x, batch.best)
-        kept = self.take_hits(batch, logits, loss, found)
-        return (batch, None) if kept is None else (batch.select(kept), kept)
+
+    @staticmethod
+    def _worth(logits: torch.Tensor, loss: torch.Tensor) -> torch.Tensor:
+        """The loss, -inf where it or the logits are not finite."""
+        return torch.where(logits.isfinite().all(1) & loss.isfinite(), loss, float("-inf"))
 
     def _mend(self, batch: Batch, grad: torch.Tensor, usable: torch.Tensor, number: int) -> torch.Tensor:
         """A random direction, keyed by the sample, where there is no gradient."""

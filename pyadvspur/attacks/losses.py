@@ -1,88 +1,66 @@
-"""Losses to ascend, one value a sample, whose gradients cannot saturate and do not know the scale of the
-logits.
+"""Losses to ascend, one value a sample, whose gradients cannot saturate and do not know the scale of the logits.
 
-Every attack here uses a gradient's direction only, so a loss may be replaced by an increasing function of
-itself. Cross-entropy is log(1 + exp(u)) with u = logsumexp_{i != y} z_i - z_y: its gradient is a positive
-multiple of u's and vanishes in float32 once u < -100, while u's never does. Before that the logits are
-divided by their own spread (a constant for the gradient), so that a model with all logits multiplied by a
-factor is the same model.
+The arithmetic is `native.loss` (twin: reference/loss.py, which tells why each loss has its form).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 
-from pyadvspur.errors import bad, unknown
+from pyadvspur.errors import unknown
+from pyadvspur.native import loss as native
+from pyadvspur.reference.loss import unit_spread
 
-Loss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None], torch.Tensor]
+__all__ = ["AnyLoss", "Loss", "get", "shortage", "signed_margin", "unit_spread"]
 
-# Spread (mean absolute deviation) that logits get before the exponential. At 3 the few best wrong classes
-# share the gradient; on adversarially trained networks this finds more than the network's own scale
-# (docs/attacks.md).
-SPREAD = 3.0
-
-
-def _without(z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    return z.scatter(1, y[:, None], float("-inf"))
+LEAST = {"dlr": 3, "dlr_targeted": 4}  # classes that a loss needs; with fewer it is the margin
 
 
-def _at(z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    return z.gather(1, y[:, None])[:, 0]
+@dataclass(frozen=True)
+class Loss:
+    """A loss by name: called with logits (n, K), y (n,) and the class to lead to (n,) or None, it gives values (n,).
 
-
-def unit_spread(z: torch.Tensor) -> torch.Tensor:
-    """Logits (n, K) divided by their own mean absolute deviation, which is a constant for the gradient."""
-    with torch.no_grad():
-        spread = (z - z.mean(1, keepdim=True)).abs().mean(1, keepdim=True)
-        spread = torch.where((spread > 0) & spread.isfinite(), spread, 1)
-    return z / spread
-
-
-def cross_entropy(z, y, target=None):
-    """logsumexp_{i != y} z_i - z_y; targeted: z_t - logsumexp_{i != t} z_i; logits at spread 3."""
-    z = unit_spread(z) * SPREAD
-    if target is not None:
-        return _at(z, target) - torch.logsumexp(_without(z, target), 1)
-    return torch.logsumexp(_without(z, y), 1) - _at(z, y)
-
-
-def margin(z, y, target=None):
-    """max_{i != y} z_i - z_y, positive once broken; targeted: z_t - max_{i != t} z_i; logits at spread 1."""
-    z = unit_spread(z)
-    if target is not None:
-        return _at(z, target) - _without(z, target).amax(1)
-    return _without(z, y).amax(1) - _at(z, y)
-
-
-def dlr(z, y, target=None):
-    """-(z_y - max_{i != y} z_i) / (z_(1) - z_(3)); targeted: -(z_y - z_t) / (z_(1) - (z_(3) + z_(4)) / 2).
-
-    Undefined for fewer than 3 (targeted: 4) classes, and refused there. Source: Croce & Hein 2020, section 4.
+    "ce": logsumexp_{i != y} z_i - z_y, logits at spread 3; "margin": max_{i != y} z_i - z_y, logits at spread 1; "dlr":
+    -(z_y - max_{i != y} z_i) / (z_(1) - z_(3)); "dlr_targeted": as dlr, over z_(1) - (z_(3) + z_(4)) / 2, also without
+    a target. With a target t: z_t against the others; DLR: -(z_y - z_t) / (z_(1) - (z_(3) + z_(4)) / 2).
     """
-    k, least = z.shape[1], 3 if target is None else 4
-    if k < least:
-        raise bad(
-            "attacks", "loss", f"'dlr' for {k} classes", f"{least} or more classes", "take loss='margin'"
-        )
-    z = unit_spread(z)
-    top = z.topk(least, 1).values
-    if target is not None:
-        return _at(z, target).sub(_at(z, y)) / (top[:, 0] - (top[:, 2] + top[:, 3]) / 2)
-    return _without(z, y).amax(1).sub(_at(z, y)) / (top[:, 0] - top[:, 2])
+
+    name: str
+
+    def __call__(self, logits, y, target=None) -> torch.Tensor:
+        return native.loss(logits, y, self.name, target, gradient=False)[0]
+
+    def gradient(self, logits, y, target=None) -> tuple[torch.Tensor, torch.Tensor]:
+        """Values (n,), and gradients (n, K) with respect to the logits."""
+        return native.loss(logits, y, self.name, target)
+
+
+cross_entropy, margin, dlr, dlr_targeted = (Loss(name) for name in native.KINDS)
+
+#: What a search may climb: a Loss, or any differentiable function of the same arguments.
+AnyLoss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None], torch.Tensor]
+
+
+def shortage(name: str, classes: int, targeted: bool = False) -> str:
+    """What to say where a loss of this name has too few classes to be itself; "" otherwise."""
+    least = LEAST["dlr_targeted"] if targeted and name == "dlr" else LEAST.get(name, 2)
+    return (
+        f"loss {name!r} needs {least} classes, the model has {classes}: margin instead"
+        if classes < least
+        else ""
+    )
 
 
 def signed_margin(z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """z_y - max_{i != y} z_i in logit units: what is reported."""
-    return _at(z, y) - _without(z, y).amax(1)
-
-
-LOSSES: dict[str, Loss] = {"ce": cross_entropy, "margin": margin, "dlr": dlr}
+    return z.gather(1, y[:, None])[:, 0] - z.scatter(1, y[:, None], float("-inf")).amax(1)
 
 
 def get(name: str) -> Loss:
-    """The loss of a name: "ce", "margin" or "dlr"."""
-    if name not in LOSSES:
-        raise unknown("attacks", "loss", name, LOSSES)
-    return LOSSES[name]
+    """The loss of a name: "ce", "margin", "dlr" or "dlr_targeted"."""
+    if name not in native.KINDS:
+        raise unknown("attacks", "loss", name, native.KINDS)
+    return Loss(name)

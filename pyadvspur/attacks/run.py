@@ -71,6 +71,10 @@ class Run:
         self.prediction, self.margin, self.found.broken = self._judge(self.logits, slice(None))
         self.clean_correct = self.prediction == batch.y
         self._rank(searchers[0], slice(None))
+        for stage in stages:
+            self._note(
+                losses.shortage(self._loss_name(stage), self.logits.shape[1], batch.targets is not None)
+            )
 
     @property
     def nonfinite_logits(self) -> int:
@@ -85,6 +89,14 @@ class Run:
         """Samples that went through the model without and with a gradient."""
         forwards = {self.forward, *(searcher.forward for searcher in self.searchers)}
         return sum(f.n_forward for f in forwards), sum(f.n_gradient for f in forwards)
+
+    @staticmethod
+    def _loss_name(stage: Stage) -> str:
+        return str({**stage.member.options, **dict(stage.options)}.get("loss", ""))
+
+    def _note(self, text: str) -> None:
+        if text and text not in self.notes:
+            self.notes.append(text)
 
     def _check_labels(self, name: str, labels: torch.Tensor | None) -> None:
         classes = self.logits.shape[1]
@@ -155,7 +167,7 @@ class Run:
         self.refused.add(number)
         if not any(not stage.member.needs_gradient for stage in self.stages):
             raise
-        self.notes.append(f"{self.members[number]} left out: the model has no gradient in its input")
+        self._note(f"{self.members[number]} left out: the model has no gradient in its input")
 
     def _select(self, rows: torch.Tensor, eps: torch.Tensor, warm: bool, restart: int) -> Batch:
         whole, found = self.batch, self.found

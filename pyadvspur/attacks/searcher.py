@@ -8,7 +8,7 @@ import torch
 
 from pyadvspur.attacks.balls import distance, inside
 from pyadvspur.attacks.forward import Forward
-from pyadvspur.attacks.losses import Loss
+from pyadvspur.attacks.losses import AnyLoss
 
 
 @dataclass
@@ -24,6 +24,7 @@ class Batch:
     eps: torch.Tensor
     mask: torch.Tensor | None = None
     target: torch.Tensor | None = None  # the class to reach, where the caller wants one
+    toward: torch.Tensor | None = None  # the class that a targeted loss leads to, while any break counts
     size: torch.Tensor | None = None  # step size, where the caller gave one
     x: torch.Tensor | None = None  # the iterate; before `run`: where to start, None = the attack's own start
     velocity: torch.Tensor | None = None
@@ -32,6 +33,11 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.row)
+
+    @property
+    def labels(self) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """What a loss takes after the logits: y, and the class to lead to or None."""
+        return self.y, self.target if self.toward is None else self.toward
 
     def select(self, rows: torch.Tensor) -> Batch:
         values = ((f.name, getattr(self, f.name)) for f in fields(self))
@@ -97,7 +103,7 @@ class Searcher:
     loss: the attack's own loss (logits, y, target) -> (n,), higher is worse for the model; ranks found.loss.
     """
 
-    def __init__(self, forward: Forward, norm: str, loss: Loss, seed: int):
+    def __init__(self, forward: Forward, norm: str, loss: AnyLoss, seed: int):
         self.forward, self.norm, self.loss, self.seed = forward, norm, loss, seed
         self.zero_gradients = self.nonfinite_logits = 0
 

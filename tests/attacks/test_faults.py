@@ -53,7 +53,6 @@ BAD = {
         {"model": lambda x: MODEL(x).detach(), "y": MODEL(X).argmax(1)},
         "model got logits without",
     ),
-    "dlr": ({"model": lambda x: MODEL(x)[:, :2], "loss": "dlr"}, "take loss='margin'"),
 }
 
 
@@ -109,6 +108,23 @@ def test_a_flat_model_gets_random_directions():
     assert r.zero_gradients == 15
     alone = attacks.pgd(flat, X[2:3], Y[2:3], "l2", 0.5, steps=3, ids=torch.tensor([2]))
     assert torch.equal(alone.x_adv[0], r.x_adv[2])
+
+
+@pytest.mark.parametrize(
+    "classes, loss, target", [(2, "dlr", None), (3, "dlr", 1), (3, "dlr_targeted", None)]
+)
+def test_a_loss_that_needs_more_classes_is_the_margin_and_says_so(classes, loss, target):
+    model = nn.Sequential(nn.Flatten(), nn.Linear(108, classes))
+    y = model(X).argmax(1)
+    targets = None if target is None else (y + target) % classes
+    arguments = {"eps": 0.3, "steps": 4, "targets": targets}
+    with pytest.warns(RuntimeWarning, match="needs .* margin instead"):
+        r = attacks.apgd(model, X, y, "linf", loss=loss, **arguments)
+    assert len(r.notes) == 1
+    if loss == "dlr":
+        plain = attacks.apgd(model, X, y, "linf", loss="margin", **arguments)
+        assert torch.equal(r.x_adv, plain.x_adv)
+    assert r.broken.any()
 
 
 def test_two_classes_and_small_inputs():

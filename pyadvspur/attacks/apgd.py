@@ -1,0 +1,171 @@
+"""APGD: steps that are halved where they stop paying, each sample by its own record. No step size to choose.
+
+Source: Croce & Hein 2020 (linf, l2; DLR loss); Croce & Hein 2021, "Mind the box" (l1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from pyadvspur.attacks.forward import Forward
+from pyadvspur.attacks.loop import Loop
+from pyadvspur.attacks.result import AttackResult, attack_once
+from pyadvspur.attacks.searcher import Batch, Found
+from pyadvspur.attacks.stage import Stage, settle, whole
+from pyadvspur.native.apgd import STATE, apgd_
+from pyadvspur.native.step import step_
+
+SHARE = 0.75  # of the new step; the rest goes on along the last one
+FIRST_STEP = {"linf": 2.0, "l2": 2.0, "l1": 1.0}  # of eps
+L1_FIRST_WIDTH = 0.2  # share of the image that the first l1 steps move
+L1_PERIOD = 4  # steps between l1 checkpoints, at least
+PHASES = {"linf": ((1.0, 1.0),), "l2": ((1.0, 1.0),), "l1": ((0.3, 3.0), (0.6, 2.0), (1.0, 1.0))}
+
+
+def windows(steps: int, norm: str) -> dict[int, int]:
+    """Checkpoints of a phase of `steps` steps: step number (moves made so far) -> length of the window before it."""
+    if norm == "l1":
+        period = max(int(0.04 * steps), L1_PERIOD)
+        return dict.fromkeys(range(period, steps, period), period)
+    length, least, less = (max(int(share * steps), 1) for share in (0.22, 0.06, 0.03))
+    found, at = {}, length
+    while at < steps:
+        found[at] = length
+        length = max(length - less, least)
+        at += length
+    return found
+
+
+@dataclass
+class ApgdBatch(Batch):
+    """Each sample with its own record."""
+
+    old: torch.Tensor | None = None  # the iterate before x
+    best_grad: torch.Tensor | None = None
+    last_loss: torch.Tensor | None = None
+    checked_loss: torch.Tensor | None = None  # best loss at the last checkpoint
+    rises: torch.Tensor | None = None  # steps that raised the loss since then
+    halved: torch.Tensor | None = None  # whether that checkpoint halved the step
+    width: torch.Tensor | None = None  # l1: values a step moves
+    count: torch.Tensor | None = None  # l1: values that the best point moved, at the last checkpoint
+
+
+class Apgd(Loop):
+    """APGD with one loss. dlr_targeted: one run for each of the highest wrong classes, on what is left."""
+
+    def __init__(self, forward: Forward, norm: str, loss: str, steps: int, n_targets: int, seed: int):
+        super().__init__(forward, norm, loss, steps, seed)
+        self.n_targets = n_targets if loss == "dlr_targeted" else 0
+        self.phases: dict[int, tuple[float, dict[int, int]]] = {}  # first step -> radius in eps, checkpoints
+        first = 0
+        for share, radius in PHASES[norm]:
+            end = min(round(share * steps), steps if radius == 1.0 else steps - 1)
+            if end > first:
+                self.phases[first] = radius, {first + k: w for k, w in windows(end - first, norm).items()}
+            first = end
+
+    def run(self, batch: Batch, found: Found, restart: int = 0) -> None:
+        if not self.n_targets or batch.target is not None:
+            return self._run_one(batch, found, restart)
+        logits = self.forward.logits(batch.x0)
+        wrong = logits.scatter(1, batch.y[:, None], float("-inf")).nan_to_num(nan=float("-inf"))
+        order = wrong.argsort(dim=1, descending=True, stable=True)[:, : logits.shape[1] - 1]
+        for number in range(min(self.n_targets, order.shape[1])):
+            batch.toward = order[:, number]
+            self._run_one(batch, found, restart)
+            left = (~found.broken[batch.row]).nonzero()[:, 0]
+            if len(left) < len(batch):
+                batch, order = batch.select(left), order[left]
+            if not len(batch):
+                return
+
+    def _run_one(self, batch: Batch, found: Found, restart: int) -> None:
+        given = {name: getattr(batch, name) for name in batch.__dataclass_fields__}
+        batch = ApgdBatch(**given)
+        if batch.x is not None:
+            batch.x = batch.x.clone()
+        super().run(batch, found, restart)
+
+    def move(self, batch: ApgdBatch, grad: torch.Tensor, loss: torch.Tensor, k: int) -> None:
+        if k in self.phases:
+            self._enter(batch, grad, loss, k)
+        start = max(first for first in self.phases if first <= k)
+        radius, checkpoints = self.phases[start]
+        state = {name: getattr(batch, name) for name in STATE}
+        apgd_(
+            state, grad, loss, x0=batch.x0, norm=self.norm, eps=batch.eps * radius, mask=batch.mask,
+            window=checkpoints.get(k, 0), share=1.0 if k == start else SHARE,
+        )  # fmt: skip
+        for name, value in state.items():
+            setattr(batch, name, value)
+        if k + 1 in self.phases:  # from the best point so far, by a step of length 0, into the next ball
+            batch.x = batch.best.clone()
+            eps = batch.eps * self.phases[k + 1][0]
+            step_(batch.x, batch.x0, grad, norm=self.norm, eps=eps, step_size=0.0, mask=batch.mask, k=1)
+
+    def _enter(self, batch: ApgdBatch, grad: torch.Tensor, loss: torch.Tensor, k: int) -> None:
+        """A new phase: no record yet."""
+        n = batch.x[0].numel()
+        batch.size = batch.eps * (FIRST_STEP[self.norm] * self.phases[k][0])
+        batch.old, batch.best, batch.best_grad = batch.x.clone(), batch.x.clone(), grad.clone()
+        batch.best_loss = torch.full_like(loss, float("-inf"))
+        batch.last_loss = torch.full_like(loss, float("inf"))  # the start is no rise
+        batch.checked_loss = loss.clone()
+        batch.rises = torch.zeros(len(batch), dtype=torch.int32, device=loss.device)
+        batch.halved = torch.ones_like(batch.rises)  # the first checkpoint judges rises only
+        moved = (batch.x != batch.x0).flatten(1).sum(1)
+        untouched = moved == 0
+        batch.count = torch.where(untouched, n, moved)
+        width = torch.where(untouched, L1_FIRST_WIDTH * n, moved / 1.5)
+        batch.width = width.ceil().long().clamp(min=1)
+
+
+def build(forward: Forward, norm: str, seed: int, *, steps: int, loss: str, n_targets: int) -> Apgd:
+    return Apgd(forward, norm, loss, steps, n_targets, seed)
+
+
+def apgd(
+    model: Callable,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    norm: str = "linf",
+    eps: float | torch.Tensor = 8 / 255,
+    steps: int = 100,
+    loss: str = "ce",
+    n_targets: int = 9,
+    restarts: int = 1,
+    seed: int = 0,
+    ids: torch.Tensor | None = None,
+    mask: torch.Tensor | None = None,
+    targets: torch.Tensor | None = None,
+    precision: str = "float32",
+) -> AttackResult:
+    """Auto-PGD: momentum .75, a step of 2 eps that is halved at checkpoints where fewer than 75 % of the steps raised
+    the loss or the best loss stood still, going on from the best point; l1: sparse steps whose width follows the best
+    point's, through balls of 3, 2 and 1 eps.
+
+    loss: "ce", "dlr", "margin", or "dlr_targeted": one run of `steps` towards each of the n_targets wrong classes
+    with the highest logits (at most K - 1), while any misclassification counts. DLR needs 3 classes, its targeted form
+    4; with fewer the margin takes its place, and `notes` says so. The other arguments, the result and the errors are
+    those of `pgd`. Sources: Croce & Hein 2020; l1: Croce & Hein 2021.
+    """
+    where = "attacks.apgd"
+    options = settle(where, "apgd", {"steps": steps, "loss": loss, "n_targets": n_targets})
+    stages = [Stage("apgd", options, whole(where, "restarts", restarts))]
+    return attack_once(
+        where,
+        model,
+        x,
+        y,
+        norm,
+        eps,
+        stages,
+        seed=seed,
+        ids=ids,
+        mask=mask,
+        targets=targets,
+        precision=precision,
+    )
