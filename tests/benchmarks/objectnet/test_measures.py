@@ -13,9 +13,8 @@ VAL, SHIFTED = 6250, 18514  # the table was made on the beta copy
 
 def _rows(condition, accuracy, n, first):
     correct = np.arange(n) < round(accuracy / 100 * n)
-    return pd.DataFrame(
-        {"condition": condition, "correct": correct, "sample": np.arange(n) + first, "label": 0, "group": -1}
-    )
+    same = {"benchmark": "objectnet", "model": "m", "attack": "none", "eps": 0.0, "label": 0, "group": -1}
+    return pd.DataFrame({"condition": condition, "correct": correct, "sample": np.arange(n) + first, **same})
 
 
 def test_published_table(data_dir):
