@@ -12,10 +12,12 @@ namespace {
 
 constexpr int kBits = 32 - 8 - 2;  // Pillow's PRECISION_BITS
 constexpr int32_t kHalf = 1 << (kBits - 1);
-constexpr int64_t kSpare = 64;  // bytes behind a row: vectors may write and read a little further
+constexpr int64_t kSpare = 4;  // bytes behind a row: pixels are copied as four bytes
 
-typedef uint8_t Bytes16 __attribute__((vector_size(16)));
-typedef int32_t Ints4 __attribute__((vector_size(16)));
+// Rows are resized along in blocks whose pixels lie side by side, kLanes bytes a pixel: four rows of three
+// channels and one byte unused, or sixteen rows of one channel. So the inner loop is the same vector loop for
+// both.
+constexpr int kLanes = 16;
 
 // For each output, the first input and the weights of all. Every output has `size` weights, some of them
 // zero, so that inner loops have one length: zero weights change no integer sum.
@@ -67,49 +69,39 @@ ADVSPUR_HD uint8_t rounded(int32_t sum) {
   return static_cast<uint8_t>(value > 255 ? 255 : value);
 }
 
-// Four bytes as four integers. A shuffle with zeros: compilers take __builtin_convertvector apart.
-ADVSPUR_HD Ints4 widened(const uint8_t* from) {
-  int32_t word;
-  std::memcpy(&word, from, 4);
-  const Ints4 alone = {word, 0, 0, 0};
-  Bytes16 bytes;
-  std::memcpy(&bytes, &alone, 16);
-  bytes =
-      __builtin_shufflevector(bytes, Bytes16{}, 0, 16, 16, 16, 1, 16, 16, 16, 2, 16, 16, 16, 3, 16, 16, 16);
-  Ints4 wide;
-  std::memcpy(&wide, &bytes, 16);
-  return wide;
+int64_t block_rows(int64_t channels) {
+  return channels == 1 ? kLanes : kLanes / 4;
 }
 
-// Three channels lie in four lanes; the fourth is the next pixel's first and is overwritten by it. kSize 0:
-// any.
-template <int kSize>
-ADVSPUR_HD void row_of_three(const uint8_t* in, const int64_t* first, const int32_t* weight, int64_t any,
-                             int64_t n, uint8_t* out) {
-  const int64_t size = kSize ? kSize : any;
-  for (int64_t i = 0; i < n; ++i) {
-    const uint8_t* at = in + first[i] * 3;
-    Ints4 sum = {kHalf, kHalf, kHalf, kHalf};
-    for (int64_t k = 0; k < size; ++k) {
-      sum += widened(at + k * 3) * weight[i * size + k];
+// Columns from .. to of a block of rows, side by side.
+void interleave(const uint8_t* const* rows, int64_t channels, int64_t from, int64_t to, uint8_t* block) {
+  const int64_t count = block_rows(channels);
+  for (int64_t r = 0; r < count; ++r) {
+    const uint8_t* in = rows[r] + from * channels;
+    uint8_t* out = block + r * (kLanes / count);
+    if (channels == 1) {
+      for (int64_t x = 0; x < to - from; ++x) out[x * kLanes] = in[x];
+    } else {
+      for (int64_t x = 0; x < to - from - 1; ++x) std::memcpy(out + x * kLanes, in + x * 3, 4);
+      std::memcpy(out + (to - from - 1) * kLanes, in + (to - from - 1) * 3, 3);
     }
-    sum >>= kBits;
-    sum = sum > 255 ? Ints4{255, 255, 255, 255} : sum;
-    Bytes16 bytes;
-    std::memcpy(&bytes, &sum, 16);
-    bytes = __builtin_shufflevector(bytes, bytes, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12);
-    std::memcpy(out + i * 3, &bytes, 4);
   }
 }
 
+// Resizes a block along its rows. kSize 0: any number of weights.
 template <int kSize>
-ADVSPUR_HD void row_of_one(const uint8_t* in, const int64_t* first, const int32_t* weight, int64_t any,
-                           int64_t n, uint8_t* out) {
+ADVSPUR_HD void across_block(const uint8_t* block, const int64_t* first, const int32_t* weight, int64_t any,
+                             int64_t n, uint8_t* out) {
   const int64_t size = kSize ? kSize : any;
   for (int64_t i = 0; i < n; ++i) {
-    int32_t sum = kHalf;
-    for (int64_t k = 0; k < size; ++k) sum += in[first[i] + k] * weight[i * size + k];
-    out[i] = rounded(sum);
+    const uint8_t* at = block + first[i] * kLanes;
+    int32_t sum[kLanes];
+    for (int l = 0; l < kLanes; ++l) sum[l] = kHalf;
+    for (int64_t k = 0; k < size; ++k) {
+      const int32_t w = weight[i * size + k];
+      for (int l = 0; l < kLanes; ++l) sum[l] += at[k * kLanes + l] * w;
+    }
+    for (int l = 0; l < kLanes; ++l) out[i * kLanes + l] = rounded(sum[l]);
   }
 }
 
@@ -128,23 +120,19 @@ ADVSPUR_HD void columns(const uint8_t* const* rows, const int32_t* weight, int64
   }
 }
 
-ADVSPUR_CLONES void resize_row(const uint8_t* in, const int64_t* first, const int32_t* weight, int64_t size,
-                               int64_t n, int64_t channels, uint8_t* out) {
-  if (channels == 1) {
-    if (size == 3) return row_of_one<3>(in, first, weight, size, n, out);
-    return row_of_one<0>(in, first, weight, size, n, out);
-  }
+ADVSPUR_CLONES void resize_block(const uint8_t* block, const int64_t* first, const int32_t* weight,
+                                 int64_t size, int64_t n, uint8_t* out) {
   switch (size) {
     case 2:
-      return row_of_three<2>(in, first, weight, size, n, out);
+      return across_block<2>(block, first, weight, size, n, out);
     case 3:
-      return row_of_three<3>(in, first, weight, size, n, out);
+      return across_block<3>(block, first, weight, size, n, out);
     case 4:
-      return row_of_three<4>(in, first, weight, size, n, out);
+      return across_block<4>(block, first, weight, size, n, out);
     case 5:
-      return row_of_three<5>(in, first, weight, size, n, out);
+      return across_block<5>(block, first, weight, size, n, out);
     default:
-      return row_of_three<0>(in, first, weight, size, n, out);
+      return across_block<0>(block, first, weight, size, n, out);
   }
 }
 
@@ -175,48 +163,102 @@ ADVSPUR_CLONES void mix_rows(const uint8_t* const* rows, const int32_t* weight, 
   for (int64_t i = 0; i < n; ++i) out[i] = rounded(sums[i]);
 }
 
+// Resizes rows along, a block at a time.
+class Across {
+ public:
+  Across(const Resize& r, const Taps& taps)
+      : rows_(block_rows(r.channels)),
+        channels_(r.channels),
+        n_(r.out_width),
+        taps_(taps),
+        first_(taps.first) {
+    from_ = taps.first.front();
+    to_ = taps.first.back() + taps.size;
+    for (int64_t& f : first_) f -= from_;
+    block_.resize(static_cast<size_t>((to_ - from_) * kLanes));
+    result_.resize(static_cast<size_t>(n_ * kLanes));
+  }
+
+  int64_t rows() const { return rows_; }
+  int64_t from() const { return from_; }
+  int64_t to() const { return to_; }
+
+  // in: rows() rows, beginning at column from() - shift of the image. out: room for n * channels + kSpare
+  // bytes each.
+  void operator()(const uint8_t* const* in, int64_t shift, uint8_t* const* out) {
+    interleave(in, channels_, from_ - shift, to_ - shift, block_.data());
+    resize_block(block_.data(), first_.data(), taps_.weight.data(), taps_.size, n_, result_.data());
+    for (int64_t r = 0; r < rows_; ++r) {
+      const uint8_t* from = result_.data() + r * (kLanes / rows_);
+      if (channels_ == 1) {
+        for (int64_t i = 0; i < n_; ++i) out[r][i] = from[i * kLanes];
+      } else {
+        for (int64_t i = 0; i < n_; ++i) std::memcpy(out[r] + i * 3, from + i * kLanes, 4);
+      }
+    }
+  }
+
+ private:
+  int64_t rows_, channels_, n_, from_, to_;
+  const Taps& taps_;
+  std::vector<int64_t> first_;
+  std::vector<uint8_t> block_, result_;
+};
+
 // Output rows [begin, end). Only the input rows under the filter are resized along, each once, into a ring.
 void resize_band(const Resize& r, const Taps& across, const Taps& down, int64_t begin, int64_t end) {
-  const int64_t bytes = r.out_width * r.channels, room = bytes + kSpare, slots = down.size;
+  Across along(r, across);
+  const int64_t bytes = r.out_width * r.channels, room = bytes + kSpare;
+  const int64_t slots = down.size + along.rows() - 1;
   std::vector<uint8_t> ring(static_cast<size_t>(slots * room));
-  std::vector<uint8_t> tail(static_cast<size_t>(r.in_width * r.channels + kSpare));
   std::vector<int32_t> sums(static_cast<size_t>(bytes));
-  std::vector<const uint8_t*> rows(static_cast<size_t>(slots));
+  std::vector<const uint8_t*> rows(static_cast<size_t>(down.size));
+  const uint8_t* in[kLanes];
+  uint8_t* out[kLanes];
   int64_t ready = 0;  // input rows below this are in the ring, as far as they are still wanted
   for (int64_t y = begin; y < end; ++y) {
     const int64_t first = down.first[y];
-    for (ready = std::max(ready, first); ready < first + slots; ++ready) {
-      const uint8_t* in = r.in + ready * r.stride;
-      if (ready == r.in_height - 1) {  // four bytes at a time would read past the image's end
-        std::memcpy(tail.data(), in, static_cast<size_t>(r.in_width * r.channels));
-        in = tail.data();
+    for (ready = std::max(ready, first); ready < first + down.size; ready += along.rows()) {
+      for (int64_t k = 0; k < along.rows(); ++k) {  // below the image the last row again, which nobody reads
+        in[k] = r.in + std::min(ready + k, r.in_height - 1) * r.stride;
+        out[k] = ring.data() + (ready + k) % slots * room;
       }
-      resize_row(in, across.first.data(), across.weight.data(), across.size, r.out_width, r.channels,
-                 ring.data() + ready % slots * room);
+      along(in, 0, out);
     }
-    for (int64_t k = 0; k < slots; ++k) rows[k] = ring.data() + (first + k) % slots * room;
-    mix_rows(rows.data(), down.weight.data() + y * slots, slots, bytes, sums.data(), r.out + y * bytes);
+    for (int64_t k = 0; k < down.size; ++k) rows[k] = ring.data() + (first + k) % slots * room;
+    mix_rows(rows.data(), down.weight.data() + y * down.size, down.size, bytes, sums.data(),
+             r.out + y * bytes);
   }
 }
 
 // The same with the passes the other way round: only the columns under the filter are mixed.
 void resize_band_columns_first(const Resize& r, const Taps& across, const Taps& down, int64_t begin,
                                int64_t end) {
-  const int64_t from = across.first.front(), to = across.first.back() + across.size;
-  const int64_t bytes = r.out_width * r.channels, mixed = (to - from) * r.channels;
-  std::vector<uint8_t> row(static_cast<size_t>(mixed + kSpare)), result(static_cast<size_t>(bytes + kSpare));
+  Across along(r, across);
+  const int64_t bytes = r.out_width * r.channels, mixed = (along.to() - along.from()) * r.channels;
+  std::vector<uint8_t> row(static_cast<size_t>(along.rows() * (mixed + kSpare)));
+  std::vector<uint8_t> result(static_cast<size_t>(along.rows() * (bytes + kSpare)));
   std::vector<int32_t> sums(static_cast<size_t>(mixed));
-  std::vector<int64_t> first(across.first);
-  for (int64_t& f : first) f -= from;
   std::vector<const uint8_t*> rows(static_cast<size_t>(down.size));
-  for (int64_t y = begin; y < end; ++y) {
-    for (int64_t k = 0; k < down.size; ++k) {
-      rows[k] = r.in + (down.first[y] + k) * r.stride + from * r.channels;
+  const uint8_t* in[kLanes];
+  uint8_t* out[kLanes];
+  for (int64_t y = begin; y < end; y += along.rows()) {
+    const int64_t count = std::min(along.rows(), end - y);
+    for (int64_t b = 0; b < along.rows(); ++b) {
+      in[b] = row.data() + std::min(b, count - 1) * (mixed + kSpare);
+      out[b] = result.data() + b * (bytes + kSpare);
     }
-    mix_rows(rows.data(), down.weight.data() + y * down.size, down.size, mixed, sums.data(), row.data());
-    resize_row(row.data(), first.data(), across.weight.data(), across.size, r.out_width, r.channels,
-               result.data());
-    std::memcpy(r.out + y * bytes, result.data(), static_cast<size_t>(bytes));
+    for (int64_t b = 0; b < count; ++b) {
+      for (int64_t k = 0; k < down.size; ++k) {
+        rows[k] = r.in + (down.first[y + b] + k) * r.stride + along.from() * r.channels;
+      }
+      mix_rows(rows.data(), down.weight.data() + (y + b) * down.size, down.size, mixed, sums.data(),
+               row.data() + b * (mixed + kSpare));
+    }
+    along(in, along.from(), out);
+    for (int64_t b = 0; b < count; ++b) {
+      std::memcpy(r.out + (y + b) * bytes, out[b], static_cast<size_t>(bytes));
+    }
   }
 }
 

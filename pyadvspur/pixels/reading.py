@@ -23,7 +23,7 @@ def read_images(
     errors: one text a file, "" = fine; where it is not, the image is zeros. Never raises for a bad file.
     threads: how many files are decoded at a time; default: the CPUs this process may use, at most 8.
     """
-    images = np.zeros((len(paths), p.size, p.size, 3), np.uint8)
+    images = np.empty((len(paths), p.size, p.size, 3), np.uint8)
 
     def one(k: int) -> str:
         _into(images[k], paths[k], p.image, read(paths[k], "RGB", keep=False))
@@ -49,12 +49,14 @@ def read_pairs(
     how = mask_p or p
     if how.size != p.size:
         raise bad("pixels.read_pairs", "mask_p", how.name, f"an output side of {p.size}, as {p.name}")
-    images = np.zeros((len(paths), p.size, p.size, 3), np.uint8)
-    masks = np.zeros((len(paths), p.size, p.size), np.uint8)
+    images = np.empty((len(paths), p.size, p.size, 3), np.uint8)
+    masks = np.empty((len(paths), p.size, p.size), np.uint8)
 
     def one(k: int) -> str:
         image = read(paths[k], "RGB", keep=False)
-        if mask_paths[k] is not None:
+        if mask_paths[k] is None:
+            masks[k].fill(0)
+        else:
             mask = read_grey(mask_paths[k])
             if mask_p is None and mask.shape != image.shape[:2]:
                 raise AdvSpurError(
