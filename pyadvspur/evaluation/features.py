@@ -13,6 +13,7 @@ from pyadvspur.errors import AdvSpurError
 from pyadvspur.evaluation import heads
 from pyadvspur.evaluation.fitting import Rows
 from pyadvspur.evaluation.reading import Reader
+from pyadvspur.evaluation.rows import refuse_errors
 from pyadvspur.models.head import Features
 
 BLOCK = 512  # samples whose features are extracted and kept together
@@ -43,7 +44,8 @@ class Extractor:
     """Extracts blocks of one model's features. A context manager.
 
     device: of the model. size: images read at a time; changes no bit on the CPU, where the model sees chunks of one
-    fixed size. note(text) is told what is done, call runs the model.
+    fixed size. note(text) is told what is done, call runs the model. skip_unreadable: go on after an image that cannot
+    be read; otherwise it is an error.
     """
 
     def __init__(
@@ -55,9 +57,10 @@ class Extractor:
         size: int,
         note: Callable[[str], None],
         call: Call,
+        skip_unreadable: bool = False,
     ) -> None:
         self.benchmark, self.place, self.device, self.size = benchmark, place, device, size
-        self.note, self.call = note, call
+        self.note, self.call, self.skip_unreadable = note, call, skip_unreadable
         self.forward, self.reader = Forward(model), Reader()
 
     def __enter__(self) -> Extractor:
@@ -85,14 +88,14 @@ class Extractor:
                     found = self._features(block, None if after is None else wanted[after])
                     self.place.write_block(block.source, block.start, found)
 
-    def rows(self, wanted: list[Block], source: str, skip_unreadable: bool) -> tuple[Rows, int]:
+    def rows(self, wanted: list[Block], source: str) -> tuple[Rows, int]:
         """All blocks of a source, in order, as arrays, and how many of its images could not be read."""
         parts = [self.place.read_block(source, block.start) for block in wanted if block.source == source]
         if not parts:
             raise AdvSpurError(f"readout: source {source!r} is empty")
         whole = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
         unreadable = whole.pop("unreadable")
-        if bool(unreadable.any()) and not skip_unreadable:
+        if bool(unreadable.any()) and not self.skip_unreadable:  # in a block of a run that left them out
             raise AdvSpurError(
                 f"readout: {int(unreadable.sum())} images of {source!r} cannot be read. `advspur datasets verify` "
                 "names them; on_error='record' leaves them out."
@@ -111,6 +114,8 @@ class Extractor:
         return {name: torch.cat([part[name] for part in parts]).contiguous() for name in parts[0]}
 
     def _batch(self, batch: Batch, source: str) -> dict[str, torch.Tensor]:
+        if not self.skip_unreadable:
+            refuse_errors(batch, source)
         # contiguous: whole and padded chunks then have one memory layout, and convolutions one order of sums
         x = (batch.images.to(self.device).permute(0, 3, 1, 2).float() / 255).contiguous()
 

@@ -56,12 +56,12 @@ def headed(
     if head is None:
         sources = [readout.train] + ([readout.validation] if readout.validation else [])
         wanted = blocks(benchmark, sources)
-        with Extractor(found, benchmark, place, device, batch_size, note, call) as extractor:
+        with Extractor(found, benchmark, place, device, batch_size, note, call, skip_unreadable) as extractor:
             extractor.extract(wanted)
             with heads.lock(place.parts / "head.lock"):
                 head = place.read()  # another worker may have been first
                 if head is None:
-                    rows = {source: extractor.rows(wanted, source, skip_unreadable) for source in sources}
+                    rows = {source: extractor.rows(wanted, source) for source in sources}
                     note("fitting head")
                     validation = rows[readout.validation][0] if readout.validation else None
                     head = fit(readout, rows[readout.train][0], validation, torch.get_num_threads(), note)

@@ -204,7 +204,7 @@ def test_what_cannot_be_fitted_says_why(tmp_path):
             errors = tuple("broken" if i == 21 else "" for i in batch.ids.tolist())
             return type(batch)(**{**vars(batch), "errors": errors})
 
-    with pytest.raises(AdvSpurError, match=r"1 images of 'agrees' cannot be read"):
+    with pytest.raises(AdvSpurError, match=r"images of 'agrees' cannot be used: broken"):
         head_of(net, Unreadable(), tmp_path / "a")
     head_of(net, Unreadable(), tmp_path / "a", skip_unreadable=True)
     [record] = (tmp_path / "a").glob("*.json")
