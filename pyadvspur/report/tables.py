@@ -87,7 +87,9 @@ def _table(
 ) -> Table:
     shown: list[tuple[str, pd.DataFrame]] = []
     clean = metrics[metrics["attack"] == "none"]
-    first = next((m for m in measures if m.kind == "accuracy"), None)
+    accuracies = [m for m in measures if m.kind == "accuracy"]
+    accuracies += [m for m in measures if m.kind == "class_accuracy" and m.name in more]
+    first = next(iter(accuracies), None)
     for measure in measures:
         if measure is first or (measure.kind == "accuracy" and measure.name in more):
             shown.append((f"{measure.name}\nclean, %", clean[clean["measure"] == measure.name]))
@@ -100,7 +102,7 @@ def _table(
             )
             shown.append((f"{name}\n{choice.norm} {selection.radius(choice.eps)}, %", metrics[here]))
     chosen = [*selection.reliance(measures), *selection.by_group(measures)]
-    more_of_them = [m for m in measures if m.name in more and m.kind != "accuracy" and m not in chosen]
+    more_of_them = [m for m in measures if m.name in more and m.kind != "accuracy" and m not in (first, *chosen)]
     for measure in [*chosen, *more_of_them]:
         unit = ", %" if measure.about.percent else ""
         shown.append((f"{measure.name}{unit}", clean[clean["measure"] == measure.name]))

@@ -18,12 +18,12 @@ import torch
 
 from pyadvspur import pixels
 from pyadvspur.benchmarks import mask_state
-from pyadvspur.benchmarks.base import Batch, Benchmark, Condition
+from pyadvspur.benchmarks.base import Batch, Benchmark
 from pyadvspur.benchmarks.readout import Readout
 from pyadvspur.benchmarks.rival10 import layout
 from pyadvspur.benchmarks.rival10.classes import CLASSES, SYNSETS
 from pyadvspur.benchmarks.rival10.levels import levels as levels_of
-from pyadvspur.benchmarks.rival10.measures import conditions, measures
+from pyadvspur.benchmarks.rival10.measures import by_level, conditions, pooled
 from pyadvspur.errors import bad, unknown
 from pyadvspur.metrics import Measure
 
@@ -37,6 +37,8 @@ _OUTPUTS = ("index", "any", "restricted")
 _MASKS = ("binary", "soft", "any")
 _SIZES = ("same", "free")
 _HELD_OUT = 0.2
+# what follows the name of a measure of each source
+_SOURCES = {"test": "", "test_val": ", val origin", "all_val": ", val origin (all)"}
 
 
 class Rival10(Benchmark):
@@ -109,19 +111,18 @@ class Rival10(Benchmark):
         self._by_synset = self._outputs == "index"
         self.class_names = tuple(s.wnid for s in SYNSETS) if self._by_synset else CLASSES
         chosen = levels_of(levels, self.input_size)
-        shown: list[Condition] = []
-        made: list[Measure] = []
-        for source, title in (("test", ""), ("test_val", ", val origin"), ("all_val", ", val origin (all)")):
+        self.conditions, self.measures, self.shown = (), (), ()
+        for source, title in _SOURCES.items():
             if (source == "all_val" and head == "linear") or not self._entries(source):
                 continue  # the head was fitted on the train split's part of it
-            shown += conditions(source, chosen, trials)
-            made += measures(source, title, chosen, trials)
-        if "test" not in [c.name for c in shown]:
-            raise bad(
-                where, "root", repr(str(self.root)), f"images of RIVAL10's classes in test/{layout.IMAGES}"
-            )
-        self.conditions = tuple(shown)
-        self.measures = (made[0], Measure("robust_accuracy", "robust accuracy", condition="test"), *made[1:])
+            main = pooled(source, title, chosen, trials)
+            self.conditions += tuple(conditions(source, chosen, trials))
+            self.measures += (*main, *by_level(source, title, chosen, trials))
+            self.shown += tuple(measure.name for measure in main)
+        if not self._entries("test"):
+            takes = f"images of RIVAL10's classes in test/{layout.IMAGES}"
+            raise bad(where, "root", repr(str(self.root)), takes)
+        self.measures += (Measure("robust_accuracy", "robust accuracy", condition="test"),)
 
     def size(self, source: str) -> int:
         return len(self._entries(source))

@@ -24,11 +24,11 @@ def conditions(source: str, levels: Iterable[Level], trials: int) -> list[Condit
     return found
 
 
-def measures(source: str, title: str, levels: Sequence[Level], trials: int) -> list[Measure]:
-    """Accuracy, RFS and iRFS pooled over each family's levels, then accuracies and RFS of each level.
+def pooled(source: str, title: str, levels: Sequence[Level], trials: int) -> list[Measure]:
+    """Clean accuracy, and RFS and iRFS over all levels of each family. All but iRFS are means over classes.
 
-    title: what follows a measure's name, empty for the main source. All are means over classes. Pooled: accuracies are
-    averaged over levels and trials first, then one RFS is made of the two averages.
+    title: what follows a measure's name, empty for the main source. Pooled: accuracies are averaged over levels and
+    trials first, then one RFS is made of the two averages.
     """
     found = [Measure("class_accuracy", f"accuracy{title}", condition=source)]
     for kind, name in (("rfs", "RFS"), ("irfs", "iRFS")):
@@ -36,6 +36,12 @@ def measures(source: str, title: str, levels: Sequence[Level], trials: int) -> l
             if chosen := [level for level in levels if level.family == family]:
                 regions = _regions(source, chosen, trials)
                 found.append(Measure(kind, f"{name}, {family} noise{title}", leave_out=UNUSABLE, **regions))
+    return found
+
+
+def by_level(source: str, title: str, levels: Sequence[Level], trials: int) -> list[Measure]:
+    """Accuracy under noise on either region, and RFS, level by level; means over classes."""
+    found = []
     for level in levels:
         regions = _regions(source, [level], trials)
         for region, short in zip(REGIONS, ("fg", "bg")):

@@ -101,6 +101,7 @@ class SalientImageNet(Benchmark):
             )
         self.class_names = tuple(self.wnids.get(label, f"class {label}") for label in range(N_CLASSES))
         self.conditions, self.measures = plan(style, trials, std)
+        self.shown = tuple(m.name for m in self.measures if m.kind != "robust_accuracy")
         self.attacked = (next(c.name for c in self.conditions if c.variant.kind == "clean"),)
 
     @property

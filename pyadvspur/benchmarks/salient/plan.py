@@ -13,9 +13,13 @@ _LEFT_OUT = {s: mask_state.NAMES[s] for s in (mask_state.EMPTY, mask_state.MISSI
 
 
 def plan(style: str, trials: int, std: float) -> tuple[tuple[Condition, ...], tuple[Measure, ...]]:
-    """Conditions, and the measures made of them; RCS first."""
+    """Conditions, and the measures made of them: clean accuracy, CoRM's three, ICLR's four."""
     shown: list[Condition] = []
     made: list[Measure] = []
+
+    def clean(source: str) -> str:
+        shown.append(Condition(source, source))
+        return source
 
     def noisy(source: str, region: str) -> list[str]:
         variant = masking.noise(region, std=std)
@@ -23,22 +27,19 @@ def plan(style: str, trials: int, std: float) -> tuple[tuple[Condition, ...], tu
         shown.extend(found)
         return [condition.name for condition in found]
 
-    def accuracy(name: str, condition: str | list[str]) -> None:
-        made.append(Measure("class_accuracy", name, condition=condition, leave_out=_LEFT_OUT))
+    def measure(kind: str, name: str, **conditions: str | list[str]) -> None:
+        made.append(Measure(kind, name, leave_out=_LEFT_OUT, **conditions))
 
+    first = clean("dilated" if style == "corm" else "core")
+    measure("class_accuracy", "accuracy, core images", condition=first)
     if style != "iclr":
-        if style == "corm":
-            shown.append(Condition("dilated", "dilated"))
-            accuracy("accuracy, core images", "dilated")
         core, other = noisy("dilated", "background"), noisy("dilated", "foreground")
-        made.append(Measure("rcs", "RCS", core=core, spurious=other, leave_out=_LEFT_OUT))
-        accuracy("core accuracy, CoRM", core)
-        accuracy("spurious accuracy, CoRM", other)
+        measure("rcs", "RCS", core=core, spurious=other)
+        measure("class_accuracy", "core accuracy, CoRM", condition=core)
+        measure("class_accuracy", "spurious accuracy, CoRM", condition=other)
     if style != "corm":
-        for source, measured in (("core", "spurious"), ("spurious", "core")):
-            shown.append(Condition(source, source))
-            accuracy(f"accuracy, {source} images", source)
-            accuracy(f"{measured} accuracy, ICLR", noisy(source, "foreground"))
-    clean = next(c.name for c in shown if c.variant.kind == "clean")
-    made.append(Measure("robust_accuracy", f"robust accuracy, {clean}", condition=clean))
+        measure("class_accuracy", "spurious accuracy, ICLR", condition=noisy("core", "foreground"))
+        measure("class_accuracy", "accuracy, spurious images", condition=clean("spurious"))
+        measure("class_accuracy", "core accuracy, ICLR", condition=noisy("spurious", "foreground"))
+    made.append(Measure("robust_accuracy", "robust accuracy", condition=first))
     return tuple(shown), tuple(made)

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from safetensors.numpy import load_file
 
-from pyadvspur import evaluation, models, streams
+from pyadvspur import evaluation, models, report, streams
 from pyadvspur.benchmarks import layouts
 from pyadvspur.benchmarks.rival10.layout import number
 from pyadvspur.cli import main
@@ -163,6 +163,11 @@ def test_the_table_equals_a_slow_computation(run):
         assert metrics.loc[name, "value"] == pytest.approx(value, rel=0, abs=1e-12), name
     assert metrics.loc["RFS, std noise", "n"] == len(usable)
     assert "1 with empty mask, 1 with full mask, 1 with no mask" in metrics.loc["RFS, std noise", "note"]
+    columns = report.trade_off(found)["rival10"].columns
+    titles = [column.title.split("\n")[0].removesuffix(", %") for column in columns]
+    pooled = ["RFS, std noise", "RFS, l2 noise", "iRFS, std noise", "iRFS, l2 noise"]
+    assert titles[:7] == ["model", "accuracy", "robust accuracy", *pooled]
+    assert titles[7:] == [f"{name}, val origin" for name in ("accuracy", *pooled)]
     assert len({round(v, 9) for v in expected.values()}) > 20  # the numbers do differ
 
 

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from scipy import ndimage
 
-from pyadvspur import evaluation, streams
+from pyadvspur import evaluation, report, streams
 from pyadvspur.benchmarks import layouts
 from pyadvspur.benchmarks.salient.features import spurious
 from pyadvspur.benchmarks.salient.index import number
@@ -178,9 +178,12 @@ def test_the_table_equals_a_slow_computation(folder, capsys):
     assert len({round(v, 9) for v in expected.values()}) > 4  # the numbers do differ
     assert 0.05 < abs(expected["RCS"]) < 1
     shown = capsys.readouterr().out
-    assert "RCS" in shown
-    assert re.search(rf"{expected['RCS']:.2f} \[", shown)
     assert "pil-bilinear-37-32" in shown
+    columns = report.trade_off(evaluation.load("run"))["salient"].columns
+    assert {column.title.split("\n")[0].removesuffix(", %") for column in columns} == {"model", *expected}
+    for measure, value in expected.items():
+        text = f"{value:.2f}" if measure == "RCS" else f"{100 * value:.1f}"
+        assert re.search(rf"(?<![\d.]){re.escape(text)}(?![\d.])", shown), measure
 
 
 def test_batches_change_nothing(folder):
