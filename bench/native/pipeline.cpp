@@ -20,8 +20,10 @@ using namespace advspur::bench;
 
 constexpr char kUsage[] =
     "usage: advspur-bench-pipeline [--threads N] [--batch N] [--side N] [--json] FOLDER\n"
-    "Every .jpg, .jpeg and .JPEG below FOLDER is decoded, resized so that its shorter side is 8/7 of --side, cut at the\n"
-    "centre, and shown in three variants (clean, noise on either half). Files are read into memory beforehand.\n"
+    "Every .jpg, .jpeg and .JPEG below FOLDER is decoded, resized so that its shorter side is 8/7 of --side, "
+    "cut at the\n"
+    "centre, and shown in three variants (clean, noise on either half). Files are read into memory "
+    "beforehand.\n"
     "Before timing, the resized images are compared with a resize in double, and clean variants with them.\n";
 
 using Bytes = std::vector<unsigned char>;
@@ -55,10 +57,11 @@ class Decoder {
   Decoder(const Decoder&) = delete;
   bool read(const Bytes& file, Picture& out) {
     int sampling, space;
-    if (tjDecompressHeader3(handle_, file.data(), file.size(), &out.width, &out.height, &sampling, &space)) return false;
+    if (tjDecompressHeader3(handle_, file.data(), file.size(), &out.width, &out.height, &sampling, &space))
+      return false;
     out.rgb.resize(static_cast<size_t>(out.width) * out.height * 3);
-    return tjDecompress2(handle_, file.data(), file.size(), out.rgb.data(), out.width, 0, out.height, TJPF_RGB,
-                         TJFLAG_ACCURATEDCT) == 0;
+    return tjDecompress2(handle_, file.data(), file.size(), out.rgb.data(), out.width, 0, out.height,
+                         TJPF_RGB, TJFLAG_ACCURATEDCT) == 0;
   }
 
  private:
@@ -72,8 +75,10 @@ Resize geometry(const Picture& p, int64_t side, uint8_t* out) {
   const int64_t longer = shorter * std::max(p.width, p.height) / std::min(p.width, p.height);
   const int64_t height = tall ? longer : shorter, width = tall ? shorter : longer;
   Resize job{};
-  job.in = p.rgb.data(), job.stride = 3 * p.width, job.in_height = p.height, job.in_width = p.width, job.channels = 3;
-  job.height = height, job.width = width, job.top = (height - side + 1) / 2, job.left = (width - side + 1) / 2;
+  job.in = p.rgb.data(), job.stride = 3 * p.width, job.in_height = p.height, job.in_width = p.width,
+  job.channels = 3;
+  job.height = height, job.width = width, job.top = (height - side + 1) / 2,
+  job.left = (width - side + 1) / 2;
   job.out_height = job.out_width = side, job.out = out, job.columns_first = false;
   return job;
 }
@@ -88,9 +93,13 @@ struct Work {
   size_t size;  // of a batch
 
   Work(std::vector<Bytes> read, const Options& o)
-      : files(std::move(read)), side(o.side), threads(o.threads), size(std::min<size_t>(o.batch, files.size())) {
+      : files(std::move(read)),
+        side(o.side),
+        threads(o.threads),
+        size(std::min<size_t>(o.batch, files.size())) {
     const size_t pixels = static_cast<size_t>(side * side);
-    images.resize(size * pixels * 3), masks.assign(size * pixels, 0), ids.resize(size), out.resize(3 * size * 3 * pixels);
+    images.resize(size * pixels * 3), masks.assign(size * pixels, 0), ids.resize(size),
+        out.resize(3 * size * 3 * pixels);
     for (size_t i = 0; i < masks.size(); ++i) masks[i] = i % pixels < pixels / 2 ? 255 : 0;
   }
 
@@ -135,12 +144,14 @@ struct Work {
 
 // Triangle filter in double along one axis, rounded to 8 bits as between the two passes.
 std::vector<double> weights(int64_t from, int64_t to, int64_t at, int64_t* first) {
-  const double scale = static_cast<double>(from) / to, support = std::max(1.0, scale), centre = (at + 0.5) * scale;
+  const double scale = static_cast<double>(from) / to, support = std::max(1.0, scale),
+               centre = (at + 0.5) * scale;
   *first = std::max<int64_t>(0, static_cast<int64_t>(centre - support + 0.5));
   const int64_t end = std::min<int64_t>(from, static_cast<int64_t>(centre + support + 0.5));
   std::vector<double> w;
   double sum = 0;
-  for (int64_t i = *first; i < end; ++i) w.push_back(std::max(0.0, 1 - std::fabs((i + 0.5 - centre) / support))), sum += w.back();
+  for (int64_t i = *first; i < end; ++i)
+    w.push_back(std::max(0.0, 1 - std::fabs((i + 0.5 - centre) / support))), sum += w.back();
   for (double& value : w) value /= sum;
   return w;
 }
@@ -165,14 +176,15 @@ void check(Work& work) {
         double value = 0;
         for (size_t r = 0; r < rows.size(); ++r) {
           double row = 0;
-          for (size_t k = 0; k < columns.size(); ++k) row += columns[k] * p.rgb[((top + r) * p.width + left + k) * 3 + c];
+          for (size_t k = 0; k < columns.size(); ++k)
+            row += columns[k] * p.rgb[((top + r) * p.width + left + k) * 3 + c];
           value += rows[r] * std::floor(row + 0.5);
         }
         const int got = work.images[(y * work.side + x) * 3 + c];
         const float shown = work.out[(c * work.side + y) * work.side + x];
         if (std::fabs(got - value) > 0.51 || std::fabs(shown - got / 255.0f) > 1e-6f) {
-          std::fprintf(stderr, "pixel (%ld, %ld): %d, twin %f, shown as %f\n", static_cast<long>(y), static_cast<long>(x),
-                       got, value, shown * 255);
+          std::fprintf(stderr, "pixel (%ld, %ld): %d, twin %f, shown as %f\n", static_cast<long>(y),
+                       static_cast<long>(x), got, value, shown * 255);
           std::exit(1);
         }
       }
@@ -200,15 +212,19 @@ int main(int argc, char** argv) {
   const auto work = std::make_shared<Work>(std::move(files), options);
   check(*work);
   const auto add = [&](const char* name, bool decode, bool render) {
-    benchmark::RegisterBenchmark(name, [=](benchmark::State& state) {
-      size_t first = 0;
-      for (auto _ : state) {
-        if (decode) work->decode(first), first += work->size;
-        if (render) work->render();
-      }
-      state.counters["images/s"] =
-          benchmark::Counter(static_cast<double>(work->size), benchmark::Counter::kIsIterationInvariantRate);
-    })->UseRealTime()->Unit(benchmark::kMillisecond);
+    benchmark::RegisterBenchmark(name,
+                                 [=](benchmark::State& state) {
+                                   size_t first = 0;
+                                   for (auto _ : state) {
+                                     if (decode) work->decode(first), first += work->size;
+                                     if (render) work->render();
+                                   }
+                                   state.counters["images/s"] =
+                                       benchmark::Counter(static_cast<double>(work->size),
+                                                          benchmark::Counter::kIsIterationInvariantRate);
+                                 })
+        ->UseRealTime()
+        ->Unit(benchmark::kMillisecond);
   };
   add("decode+resize+crop", true, false);
   add("render clean+fg+bg", false, true);

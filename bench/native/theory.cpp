@@ -1,11 +1,12 @@
 // advspur-bench-theory: exact solution paths of linear problems, checked, then timed.
+#include "advspur/theory.h"
+
 #include <benchmark/benchmark.h>
 
 #include <cmath>
 #include <cstdio>
 #include <random>
 
-#include "advspur/theory.h"
 #include "options.h"
 #include "theory/blas.h"
 
@@ -140,8 +141,8 @@ void many(benchmark::State& state, Attack attack, int threads) {
   Answers answers;
   answers.theta = theta.data(), answers.risk = found.data();
   for (auto _ : state)
-    advspur::theory::solve_many(m, d, k, covs.data(), thetas.data(), noise.data(), nullptr, eps.data(), attack,
-                                answers, threads);
+    advspur::theory::solve_many(m, d, k, covs.data(), thetas.data(), noise.data(), nullptr, eps.data(),
+                                attack, answers, threads);
   state.counters["radii/s"] = benchmark::Counter(m * k, benchmark::Counter::kIsIterationInvariantRate);
 }
 
@@ -157,14 +158,12 @@ int main(int argc, char** argv) {
   for (const Attack attack : {Attack::kL2, Attack::kLinf, Attack::kL1}) {
     for (const int64_t d : {1, 2, 7, 60}) check(d, attack);
     for (const int64_t d : {10, 100, 1000})
-      benchmark::RegisterBenchmark(
-          (std::string("path/") + name_of(attack) + "/" + std::to_string(d)).c_str(),
-          [=](benchmark::State& state) { one_path(state, d, attack); })
+      benchmark::RegisterBenchmark((std::string("path/") + name_of(attack) + "/" + std::to_string(d)).c_str(),
+                                   [=](benchmark::State& state) { one_path(state, d, attack); })
           ->UseRealTime()
           ->Unit(benchmark::kMillisecond);
-    benchmark::RegisterBenchmark(
-        (std::string("many/") + name_of(attack) + "/10").c_str(),
-        [=](benchmark::State& state) { many(state, attack, options.threads); })
+    benchmark::RegisterBenchmark((std::string("many/") + name_of(attack) + "/10").c_str(),
+                                 [=](benchmark::State& state) { many(state, attack, options.threads); })
         ->UseRealTime()
         ->Unit(benchmark::kMillisecond);
   }
