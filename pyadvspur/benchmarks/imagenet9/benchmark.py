@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -143,13 +144,9 @@ class ImageNet9(Benchmark):
 
     def label_map(self, n_outputs: int, name: str = "") -> LabelMap:
         """Nine outputs are the classes. Of 1,000, all compete; one that belongs to no class is always wrong."""
-        from pyadvspur.labels import LabelMap
-
-        if n_outputs == len(NAMES):
-            return LabelMap.identity(n_outputs)
-        if n_outputs == 1000:
-            return LabelMap.many_to_one(class_of_output())
-        raise bad("benchmarks.imagenet9", "n_outputs", n_outputs, "1000 (ImageNet's) or 9 (the classes)")
+        if n_outputs not in (len(NAMES), 1000):
+            raise bad("benchmarks.imagenet9", "n_outputs", n_outputs, "1000 (ImageNet's) or 9 (the classes)")
+        return _label_map(n_outputs)
 
     def fingerprint(self) -> str:
         """SHA-256 over the variations' file names and sizes in bytes; reading every pixel would take minutes."""
@@ -188,6 +185,13 @@ class ImageNet9(Benchmark):
 
     def __getstate__(self) -> dict:
         return {**vars(self), "_listed": {}}
+
+
+@cache
+def _label_map(n_outputs: int) -> LabelMap:
+    from pyadvspur.labels import LabelMap
+
+    return LabelMap.identity(9) if n_outputs == 9 else LabelMap.many_to_one(class_of_output())
 
 
 def _measures(present: list[str], noisy: tuple[Condition, ...]) -> tuple[Measure, ...]:

@@ -133,11 +133,14 @@ class _Search:
 
     def start(self, finished: Sequence[Finished]) -> None:
         """Read the backgrounds, and count what earlier foregrounds found."""
-        n = self.benchmark.size("only_bg_t")
-        cuts = [(start, min(start + _READ, n)) for start in range(0, n, _READ)]
-        parts = [_checked(self.benchmark.read("only_bg_t", *cut)) for cut in cuts]
-        self.ids = torch.cat([part.ids for part in parts]).numpy()
-        self.backgrounds = torch.cat([part.images for part in parts]).to(self.device)
+        n, side = self.benchmark.size("only_bg_t"), self.benchmark.input_size
+        self.ids = np.empty(n, dtype=np.int64)
+        self.backgrounds = torch.empty(n, side, side, 3, dtype=torch.uint8, device=self.device)
+        for start in range(0, n, _READ):
+            part = slice(start, min(start + _READ, n))
+            batch = _checked(self.benchmark.read("only_bg_t", part.start, part.stop))
+            self.ids[part] = batch.ids.numpy()
+            self.backgrounds[part] = batch.images.to(self.device)
         self.counts = np.zeros((len(NAMES), n), dtype=np.int64)
         place = {int(number): k for k, number in enumerate(self.ids)}
         for row in finished:
