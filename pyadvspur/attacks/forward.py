@@ -1,25 +1,29 @@
 """Forward and gradient of a model whose bits, per sample, do not depend on the batch or on the thread count.
 
 torch's CPU kernels give a sample other last bits when the batch has another size (matrix products choose
-another code path) or when there are more threads (they split sums over them). So batches are cut into chunks
-of one fixed size, the last one padded; a chunk runs on one thread, several chunks at a time. Measured on
-convolution, linear, pooling and normalisation layers, a sample's logits and input gradient then do not depend
-on its place in the chunk or on its neighbours either.
+another code path) or when there are more threads (they split sums over them). So batches are cut into calls
+of sizes that are known to give the same bits (chunking.py), the last one padded; a call runs on one thread, several
+at a time. Measured on convolution, linear, pooling and normalisation layers, a sample's logits and input gradient then
+do not depend on its place in the call or on its neighbours either.
 """
 
 from __future__ import annotations
 
 import copy
 import threading
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
 from pyadvspur.attacks.acceleration import Compiled, Graphs
+from pyadvspur.attacks.chunking import STEP, WIDEST, cuts, may_widen
 from pyadvspur.errors import AdvSpurError, bad, unknown
 
-CHUNK_CPU = 16  # a multiple of 16: matrix kernels treat the rows of a smaller remainder differently
+CHUNK_CPU = (
+    STEP  # at least; a multiple of 16: matrix kernels treat the rows of a smaller remainder differently
+)
 CHUNK_CUDA = 256
 _PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -42,8 +46,9 @@ class Forward:
     """A model called chunk by chunk. A context manager: on the CPU it owns worker threads.
 
     model: pixels in [0,1] (n, C, H, W) -> logits (n, K), in eval mode (`guard.evaluating`). chunk: samples a
-    call (None: 16 on the CPU, 256 on CUDA). precision: "float32", or "bfloat16"/"float16" under autocast;
-    logits come back float32. acceleration: as in `attacks.accelerate`.
+    call (None: 16 on the CPU, up to 64 where that gives the same bits; 256 on CUDA); halved where memory is short.
+    precision: "float32", or "bfloat16"/"float16" under autocast; logits come back float32. acceleration: as in
+    `attacks.accelerate`.
 
     Workers hold their own copy of the module tree (weights shared), so a module that keeps things on `self`
     cannot race with itself. A model that cannot be copied, or that is no Module, runs on one worker: same
@@ -67,6 +72,8 @@ class Forward:
         self.compiled: dict[int, Compiled] | None = {} if acceleration == "compile" else None
         self.pool: ThreadPoolExecutor | None = None
         self.n_forward = self.n_gradient = 0  # samples asked for, padding not counted
+        self.widens: bool | None = None  # whether calls may have more than 16 samples (chunking.py)
+        self.note = ""  # what went otherwise than asked
 
     def __enter__(self) -> Forward:
         return self
@@ -186,17 +193,75 @@ class Forward:
     # all chunks
 
     def _map(self, work: Callable, x: torch.Tensor, *args) -> tuple[torch.Tensor, ...]:
-        size = self.chunk or (CHUNK_CUDA if x.is_cuda else CHUNK_CPU)
-        jobs = []
-        for start in range(0, max(len(x), 1), size):  # an empty batch still asks the model for K
+        while True:
+            try:
+                return self._map_chunks(work, x, *args)
+            except (torch.OutOfMemoryError, RuntimeError) as error:
+                if not _out_of_memory(error):
+                    raise
+                self._halve(len(x), x.is_cuda, error)
+
+    def _map_chunks(self, work: Callable, x: torch.Tensor, *args) -> tuple[torch.Tensor, ...]:
+        threads = 1 if x.is_cuda else torch.get_num_threads()
+        jobs, start = [], 0
+        for size in self._sizes(x, threads):  # an empty batch still asks the model for K
             parts = (None if a is None else _pad(a[start : start + size], size) for a in (x, *args))
             jobs.append(tuple(parts))
-        threads = torch.get_num_threads()
-        if x.is_cuda or threads == 1:
+            start += size
+        if threads == 1:
             done = [work(self.models[0], *job) for job in jobs]
         else:
             done = self._on_threads(work, jobs, threads)
+        if len(done) == 1:
+            return tuple(column[: len(x)] for column in done[0])
         return tuple(torch.cat(column)[: len(x)] for column in zip(*done))
+
+    def _sizes(self, x: torch.Tensor, threads: int) -> list[int]:
+        """Samples of every call."""
+        if self.chunk or x.is_cuda:
+            size = self.chunk or CHUNK_CUDA
+            return [size] * max(-(-len(x) // size), 1)
+        lanes = threads if self.can_copy else 1
+        return cuts(
+            len(x), lanes, WIDEST if len(x) > CHUNK_CPU and self._may_widen(x, threads) else CHUNK_CPU
+        )
+
+    def _may_widen(self, x: torch.Tensor, threads: int) -> bool:
+        if self.compiled is not None or self.graphs is not None:
+            return False
+        if self.widens is None:
+            self.widens = may_widen(self.models[0], x, lambda part: self._look(part, threads), self.autocast)
+        return self.widens
+
+    def _look(self, x: torch.Tensor, threads: int) -> tuple[torch.Tensor, ...]:
+        """Logits and, if there is one, the gradient of their largest in one call of the model, on one thread."""
+
+        def work(model: Callable, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            with torch.enable_grad():
+                x = x.detach().requires_grad_()
+                logits = self._call(model, x)
+                if not logits.requires_grad:
+                    return (logits,)
+                (grad,) = torch.autograd.grad(logits.amax(1).sum(), x, allow_unused=True)
+            return (logits.detach(),) if grad is None else (logits.detach(), grad)
+
+        return work(self.models[0], x) if threads == 1 else self._on_threads(work, [(x,)], threads)[0]
+
+    def _halve(self, n: int, cuda: bool, error: BaseException) -> None:
+        """Half the samples a call from now on; the error again where a call has one already."""
+        used = min(self.chunk or (CHUNK_CUDA if cuda else WIDEST), max(n, 1))
+        if used == 1:
+            raise error
+        first, self.chunk = not self.note, (used + 1) // 2
+        self.note = f"out of memory: {self.chunk} samples a model call"
+        if cuda:
+            torch.cuda.empty_cache()
+        if first:
+            warnings.warn(
+                f"attacks: out of memory with {used} samples a model call, going on with fewer",
+                RuntimeWarning,
+                stacklevel=6,
+            )
 
     def _on_threads(self, work: Callable, jobs: list, threads: int) -> list:
         if self.pool is None or self.pool._max_workers != threads:
@@ -228,12 +293,18 @@ def unit_size(grad: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Gradients (n, ...) divided by their mean absolute value, however small; zero where that is
     impossible.
     """
-    shape = (-1, *[1] * (grad.dim() - 1))
-    top = grad.abs().flatten(1).amax(1)
+    shape, flat = (-1, *[1] * (grad.dim() - 1)), grad.flatten(1)
+    top = torch.linalg.vector_norm(flat, float("inf"), 1) if flat.shape[1] else flat.new_zeros(len(flat))
     usable = (top > 0) & top.isfinite()
-    grad = torch.where(usable.view(shape), grad, 0) / torch.where(usable, top, 1).view(shape)
-    mean = torch.where(usable, grad.abs().flatten(1).mean(1), 1)
-    return grad / mean.view(shape), usable
+    mean = torch.linalg.vector_norm(flat, 1, 1) / max(flat.shape[1], 1)
+    mean = torch.where(
+        mean.isfinite() & (mean > 0), mean, top
+    )  # out of the floats: the largest is a scale too
+    return torch.where(usable.view(shape), grad, 0) / torch.where(usable, mean, 1).view(shape), usable
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def _single_threads(n: int) -> ThreadPoolExecutor:

@@ -41,8 +41,8 @@ def attacking(
             RuntimeWarning,
             stacklevel=4,
         )
-    if run.notes:
-        warnings.warn(f"attacks: {'; '.join(run.notes)}", RuntimeWarning, stacklevel=4)
+    if run._notes:
+        warnings.warn(f"attacks: {'; '.join(run._notes)}", RuntimeWarning, stacklevel=4)
 
 
 class Run:
@@ -61,7 +61,7 @@ class Run:
         self.batch, self.step_size = batch, step_size
         self.members = tuple(stage.name for stage in stages)
         self.norm = searchers[0].norm
-        self.notes: list[str] = []
+        self._notes: list[str] = []
         self.refused: set[int] = set()  # stages that cannot attack this model
         self.nonfinite_verified = 0
         self.found = Found(batch.x)
@@ -81,6 +81,14 @@ class Run:
         return self.nonfinite_verified + sum(searcher.nonfinite_logits for searcher in self.searchers)
 
     @property
+    def notes(self) -> list[str]:
+        """What ran otherwise than asked."""
+        said = (
+            forward.note for forward in (self.forward, *(searcher.forward for searcher in self.searchers))
+        )
+        return list(dict.fromkeys([*self._notes, *filter(None, said)]))
+
+    @property
     def zero_gradients(self) -> int:
         return sum(searcher.zero_gradients for searcher in self.searchers)
 
@@ -95,8 +103,8 @@ class Run:
         return str({**stage.member.options, **dict(stage.options)}.get("loss", ""))
 
     def _note(self, text: str) -> None:
-        if text and text not in self.notes:
-            self.notes.append(text)
+        if text and text not in self._notes:
+            self._notes.append(text)
 
     def _check_labels(self, name: str, labels: torch.Tensor | None) -> None:
         classes = self.logits.shape[1]

@@ -23,7 +23,9 @@ def sweep(model, device="cpu"):
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # torch's own, of its compiler
+@pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning", "ignore::UserWarning"
+)  # torch's own, of its compiler
 def test_a_compiled_search_finds_as_much():
     model = network()
     plain = sweep(model)

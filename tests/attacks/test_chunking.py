@@ -1,0 +1,82 @@
+"""Calls of several sizes: only where they give the same bits, and as even as can be."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from pyadvspur import attacks
+from pyadvspur.attacks.chunking import cuts
+from pyadvspur.attacks.forward import Forward
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 3, 4])
+@pytest.mark.parametrize("widest", [16, 64])
+def test_cuts_cover_the_batch_evenly(lanes, widest):
+    for n in (0, 1, 15, 16, 17, 64, 65, 200, 513):
+        sizes = cuts(n, lanes, widest)
+        assert 0 <= sum(sizes) - n <= 16 if n else sizes == [16]
+        assert all(16 <= size <= widest and size % 16 == 0 for size in sizes)
+        assert max(sizes) - min(sizes) <= 16
+        if -(-n // 16) >= lanes:
+            assert len(sizes) % lanes == 0 or widest == 16 or len(sizes) == -(-n // 16)
+
+
+class Counting(nn.Module):
+    """Linear, and keeps the sizes of its calls; `fussy`: other bits for other sizes."""
+
+    def __init__(self, fussy: bool = False):
+        super().__init__()
+        self.linear, self.fussy, self.sizes = nn.Linear(12, 4), fussy, []
+
+    def forward(self, x):
+        self.sizes.append(len(x))
+        z = self.linear(x.flatten(1))
+        return z + len(x) * 1e-7 if self.fussy else z
+
+    def __deepcopy__(self, memo):
+        raise TypeError("one worker: the sizes of all calls in one list")
+
+
+@pytest.mark.parametrize("fussy", [False, True])
+def test_wide_calls_only_where_the_bits_agree(fussy):
+    model, x = Counting(fussy), torch.rand(100, 3, 2, 2)
+    with Forward(model.eval()) as forward:
+        logits = forward.logits(x)
+        tried = len(model.sizes)
+        forward.logits(x)
+        assert set(model.sizes[tried:]) == ({16} if fussy else {48, 64})
+    with Forward(model, chunk=16) as forward:
+        assert torch.equal(forward.logits(x), logits)
+    tried = len(model.sizes)
+    with Forward(model) as forward:  # remembered by model
+        forward.logits(x)
+    assert set(model.sizes[tried:]) == ({16} if fussy else {48, 64})
+
+
+class Small(Counting):
+    """Memory for eight samples: 40, 20, 10 do not fit."""
+
+    def forward(self, x):
+        if len(x) > 8:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return super().forward(x)
+
+
+def test_out_of_memory_halves_the_call_says_so_once_and_goes_on():
+    model, x = Small().eval(), torch.rand(40, 3, 2, 2)
+    y = model.linear(x.flatten(1)).argmax(1)
+    with pytest.warns(RuntimeWarning, match="out of memory") as said:
+        r = attacks.pgd(model, x, y, "linf", 0.2, steps=3)
+    assert len(said) == 1
+    assert r.notes == ("out of memory: 5 samples a model call",)
+    assert r.broken.any()
+    model.sizes.clear()
+
+    class Nothing(Small):
+        def forward(self, x):
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(torch.OutOfMemoryError), pytest.warns(RuntimeWarning, match="out of memory"):
+        attacks.pgd(Nothing().eval(), x, y, "linf", 0.2, steps=3)
