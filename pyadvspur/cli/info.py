@@ -9,6 +9,7 @@ def info() -> None:
     import platform
     from importlib.metadata import PackageNotFoundError, version
 
+    from pyadvspur import plugins
     from pyadvspur.native.core import info as native_info
 
     lines = dict(native_info())
@@ -20,5 +21,8 @@ def info() -> None:
             lines[package] = version(package)
         except PackageNotFoundError:
             lines[package] = "not installed"
+    for group in plugins.GROUPS:
+        if names := plugins.names(group):
+            lines[f"plug-in {group}"] = ", ".join(f"{name} ({plugins.origin(group, name)})" for name in names)
     for key, value in lines.items():
         print(f"{key:16} {value}")

@@ -70,10 +70,9 @@ def verify(
     from pyadvspur import models
 
     fine = True
-    for number, file in enumerate(files):
+    for file in files:
         found = models.verify(file)
-        print("\n" * (number > 0), end="")
-        _show(found)
+        _show(str(file), found)
         fine = fine and bool(found["ok"].all())
     if not fine:
         raise typer.Exit(1)
@@ -96,20 +95,24 @@ def convert(
         print(f"load it with its architecture's name: package.module:factory@{out} or timm:NAME@{out}")
 
 
-def _show(found: pandas.DataFrame) -> None:
+def _show(title: str, found: pandas.DataFrame) -> None:
+    from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("item", "expected", "found", "", "note", header_style="bold", pad_edge=False)
+    console = Console(highlight=False)
+    table = Table(
+        "item", "expected", "found", "", "note", header_style="bold", pad_edge=False, box=box.SIMPLE_HEAD
+    )
     for row in found.itertuples():
         state = Text("ok") if row.ok else Text("wrong", style="red")
         # text from a file is shown as it is, never read as markup
-        table.add_row(row.item, _short(row.expected), _short(row.found), state, Text(row.note))
-    Console(highlight=False).print(table)
+        texts = [Text(_short(value, console.width)) for value in (row.expected, row.found)]
+        table.add_row(row.item, *texts, state, Text(row.note))
+    console.print(Text(title, style="bold"))
+    console.print(table)
 
 
-def _short(value: str):
-    from rich.text import Text
-
-    return Text(value if len(value) <= 24 else f"{value[:12]}...")
+def _short(value: str, width: int) -> str:
+    return value if len(value) <= 24 or width >= 200 else f"{value[:12]}..."

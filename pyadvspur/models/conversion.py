@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pyadvspur.errors import AdvSpurError, bad
 from pyadvspur.models import checkpoint, fitting, resnet, salman
-from pyadvspur.models.files import identify
+from pyadvspur.models.files import check_digest, identify
 from pyadvspur.models.tensors import digest_of
 
 FORMAT = 1
@@ -51,9 +51,14 @@ def convert(source: str | Path, target: str | Path) -> dict[str, object]:
 
 
 def _info(weights: checkpoint.Checkpoint, state, digest: str) -> dict[str, object]:
-    info: dict[str, object] = {
-        "format": FORMAT, "source_file": weights.path.name, "source_sha256": digest, "weights_sha256": digest_of(state),
-    }  # fmt: skip
+    known = weights.info  # of an embedded, fine-tuned or converted file: what it says of itself stays
+    source = {"source_file": weights.path.name, "source_sha256": digest}
+    if "weights_sha256" in known:
+        check_digest(weights)
+        source = {}
+    info: dict[str, object] = {**known, "format": FORMAT, **source, "weights_sha256": digest_of(state)}
+    if known:
+        return info
     statistics = weights.statistics
     release = identify(weights.path, digest)
     arch = resnet.recognise(state)
@@ -65,7 +70,7 @@ def _info(weights: checkpoint.Checkpoint, state, digest: str) -> dict[str, objec
         info["arch"] = release.arch if release else arch
     if statistics:
         info["mean"], info["std"] = ([round(v, 6) for v in values] for values in statistics)
-    return info | (release.training_info() | {"published_eps": release.published} if release else {})
+    return info | (release.training_info() if release else {})
 
 
 def _outputs(state) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pyadvspur.errors import AdvSpurError
 from pyadvspur.models import checkpoint, embedded_nets, fitting, resnet, salman
 from pyadvspur.models.files import check_digest, identify
+from pyadvspur.models.registry import manifest
 from pyadvspur.models.salman import Release
 
 if TYPE_CHECKING:
@@ -42,13 +43,15 @@ def verify(path: str | Path) -> pandas.DataFrame:
 
 def _file(path: Path):
     checkpoint.check_file(path)
-    return [("file", "", f"{path.stat().st_size} bytes", True, str(path))]
+    return [("file", "", f"{path.stat().st_size} bytes", True, "")]
 
 
 def _digest(path: Path):
     digest = checkpoint.sha256(path)
     if path.suffix.lower() == ".safetensors":
-        return [("sha256", "", digest, True, "of the file; that of its weights is checked below")]
+        shipped = {entry["sha256"]: name for name, entry in manifest()["networks"].items()}
+        note = f"known: embedded:{shipped[digest]}" if digest in shipped else "nothing to compare with"
+        return [("sha256", digest if digest in shipped else "", digest, True, note)]
     release = identify(path, digest)
     if release is None:
         return [("sha256", "", digest, True, "not one of the released networks: nothing to compare with")]
@@ -99,7 +102,8 @@ def _metadata(weights: checkpoint.Checkpoint, release: Release | None):
     check_digest(weights)
     said = weights.info.get("release") or weights.info.get("arch")
     fits = release is None or weights.info.get("release") == release.name
-    return [("metadata", release.name if release else "", str(said), fits, "what the file says of itself")]
+    note = "the weights are those it was written for" if "weights_sha256" in weights.info else ""
+    return [("metadata", release.name if release else "", str(said), fits, note)]
 
 
 def _copies(weights: checkpoint.Checkpoint):

@@ -12,7 +12,7 @@ from safetensors import safe_open
 
 from pyadvspur import AdvSpurError, models
 from pyadvspur.cli import main
-from pyadvspur.models import checkpoint
+from pyadvspur.models import checkpoint, registry
 
 NAME = "resnet18_linf_eps8.0"
 
@@ -63,6 +63,8 @@ def test_a_released_network(save, robustness, small_state, capsys):
     assert advspur("models", "convert", f"{NAME}.safetensors", "again.safetensors") == 0
     assert models.load("again.safetensors").fingerprint == original.fingerprint
 
+    assert checkpoint.read("again.safetensors").info == checkpoint.read(f"{NAME}.safetensors").info
+
     content = bytearray((path := path.with_suffix(".safetensors")).read_bytes())
     content[-5] ^= 1
     path.write_bytes(content)
@@ -111,6 +113,20 @@ def test_networks_of_any_kind(save, capsys):
     assert {key: value.tolist() for key, value in read.tensors.items()} == {
         key: value.tolist() for key, value in state.items()
     }
+
+
+def test_what_a_file_says_of_itself_stays(tmp_path):
+    entry = registry.manifest()["networks"]["cnn_l2_eps0.5"]
+    models.convert(registry.WEIGHTS / entry["file"], tmp_path / "again.safetensors")
+    again = models.load(str(tmp_path / "again.safetensors"))
+    assert (again.training_info["arch"], again.training_info["norm"], again.training_info["eps"]) == (
+        "cnn",
+        "l2",
+        0.5,
+    )
+    x = torch.rand(2, 3, 32, 32)
+    assert torch.equal(again(x), models.load("embedded:cnn_l2_eps0.5")(x))
+    assert models.verify(tmp_path / "again.safetensors")["ok"].all()
 
 
 def test_nothing_is_overwritten(save, tmp_path):
