@@ -26,8 +26,10 @@ def advspur(*arguments):
 
 
 def newton(x, y, c):
-    """L2 logistic regression with a free intercept, by Newton's method: weights (D,) and intercept."""
-    x = np.c_[x, np.ones(len(x))]
+    """L2 logistic regression with a free intercept, by Newton's method: weights (D,) and intercept. The weights lie in
+    the span of the rows, so the steps are taken there."""
+    u, s, basis = np.linalg.svd(x, full_matrices=False)
+    x = np.c_[u * s, np.ones(len(x))]
     penalty = np.r_[np.ones(x.shape[1] - 1), 0] / c
     w = np.zeros(x.shape[1])
     for _ in range(50):
@@ -37,7 +39,7 @@ def newton(x, y, c):
         w -= step
         if np.abs(step).max() < 1e-12:
             break
-    return w[:-1], w[-1]
+    return basis.T @ w[:-1], w[-1]
 
 
 def slow(root, rule):

@@ -147,3 +147,48 @@ def test_missing_and_damaged_files_are_counted(copy, tmp_path):
 def test_a_folder_without_metadata_is_refused(tmp_path):
     with pytest.raises(AdvSpurError, match=r"the folder that holds metadata\.csv"):
         benchmarks.Waterbirds(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """A csv with the published number of rows, without the images."""
+    folder = tmp_path_factory.mktemp("published")
+    rows = ["img_id,img_filename,y,split,place,place_filename"]
+    for split, counts in enumerate(layout.COUNTS.values()):
+        for group, n in enumerate(counts):
+            rows += [
+                f"{len(rows) + k},{split}{group}/{k}.jpg,{group // 2},{split},{group % 2},-" for k in range(n)
+            ]
+    (folder / "metadata.csv").write_text("\n".join(rows))
+    return benchmarks.Waterbirds(folder)
+
+
+def test_anchors_of_the_published_counts(published, data_dir):
+    """Always "landbird", and the place alone: the averages and worst groups that follow from the counts."""
+    import pandas as pd
+
+    from pyadvspur import metrics
+
+    facts = json.loads((data_dir / "facts" / "waterbirds.json").read_text())
+    entries = published.entries("test")
+    frame = pd.DataFrame({"sample": [e.sample for e in entries], "label": [e.label for e in entries]})
+    frame = frame.assign(group=[e.group for e in entries], condition="test", attack="none", eps=0.0)
+    frame = frame.assign(benchmark="waterbirds", probability=0.5, error="")
+    found = {}
+    for name, right in (("landbird", frame["label"] == 0), ("place", frame["label"] == frame["group"] % 2)):
+        table = metrics.summarise(frame.assign(model=name, correct=right), published.measures)
+        found[name] = table.set_index("measure")["value"]
+    assert found["landbird"]["average over images"] == pytest.approx(
+        facts["majority_class_test_acc"], abs=1e-12
+    )
+    place = facts["place_only_classifier_test"]
+    assert found["place"]["average over images"] == pytest.approx(place["average"], abs=1e-12)
+    assert found["place"]["average, training-weighted"] == pytest.approx(place["adjusted"], abs=1e-12)
+    assert found["place"]["worst group"] == found["landbird"]["worst group"] == 0
+
+
+def test_published_counts_verify_without_images(published):
+    report = published.verify().set_index("item")
+    assert report.iloc[3:15]["ok"].all()
+    assert report.iloc[3:15]["found"].sum() == 11788
+    assert (report.loc["files, there", "found"], report.loc["files, there", "ok"]) == (0, False)
