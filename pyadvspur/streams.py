@@ -16,6 +16,8 @@ SIMULATE = 5  # theory: samples of a Gaussian linear problem
 COMPOSE = 6  # benchmarks: composing the embedded images
 TRAIN = 7  # attacks.train: random start of the perturbation; index = epoch
 RESAMPLE = 8  # metrics: bootstrap
+SQUARE = 9  # attacks.square: windows and signs; index = restart
+SQUARE_START = 10  # attacks.square: signs of the first point; index = restart
 READOUT = 16  # evaluation: halves and balanced draws of readouts; index = refit
 AUGMENT = 20  # attacks.train: shifts and mirror images; index = epoch
 DRY_RUN = 24  # models: weights of `random:K`; index = layer

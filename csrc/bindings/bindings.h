@@ -26,6 +26,7 @@ void bind_step(py::module_& m);
 void bind_hyperplane(py::module_& m);
 void bind_apgd(py::module_& m);
 void bind_loss(py::module_& m);
+void bind_square(py::module_& m);
 void bind_project(py::module_& m);
 void bind_score(py::module_& m);
 void bind_blas(py::module_& m);

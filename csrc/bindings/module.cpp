@@ -11,6 +11,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   bind_hyperplane(m);
   bind_apgd(m);
   bind_loss(m);
+  bind_square(m);
   bind_project(m);
   bind_score(m);
   bind_blas(m);

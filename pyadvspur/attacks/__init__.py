@@ -20,6 +20,7 @@ from pyadvspur.attacks.recheck import Rechecked, recheck
 from pyadvspur.attacks.result import AttackResult
 from pyadvspur.attacks.robust_accuracy import robust_accuracy
 from pyadvspur.attacks.spec import AttackSpec, parse
+from pyadvspur.attacks.square import square
 from pyadvspur.attacks.sweep import SweepResult, sweep
 from pyadvspur.attacks.training import Recipe, Trained, train
 
@@ -45,6 +46,7 @@ __all__ = [
     "recheck",
     "robust_accuracy",
     "save_points",
+    "square",
     "sweep",
     "train",
 ]

@@ -54,16 +54,19 @@ MEMBERS: dict[str, Member] = {
             {"steps": 100, "n_targets": 9, "kind": "targeted", "alpha_max": 0.1, "eta": 1.05, "beta": 0.9},
             {"kind": ("targeted", "untargeted")},
         ),
-        Member("square", "pyadvspur.attacks.square:build", {"queries": 5000}, effort="queries", needs_gradient=False),
+        Member(
+            "square", "pyadvspur.attacks.square:build", {"queries": 5000, "p": 0.8, "loss": "margin"},
+            {"loss": ("margin", "ce")}, effort="queries", needs_gradient=False,
+        ),
     )
 }  # fmt: skip
 
 # Members in the order in which they run, each on what the earlier ones left standing.
 PRESETS: dict[str, dict[str, tuple[str, ...]]] = {
     "standard": {
-        "linf": ("apgd", "apgd(loss=dlr_targeted)"),
-        "l2": ("apgd", "apgd(loss=dlr_targeted)"),
-        "l1": ("apgd(restarts=5)", "apgd(loss=dlr_targeted,n_targets=5)"),
+        "linf": ("apgd", "apgd(loss=dlr_targeted)", "fab", "square"),
+        "l2": ("apgd", "apgd(loss=dlr_targeted)", "fab", "square"),
+        "l1": ("apgd(restarts=5)", "apgd(loss=dlr_targeted,n_targets=5)", "fab", "square"),
     },
     "fast": dict.fromkeys(NORMS, ("pgd", "apgd(loss=dlr_targeted,n_targets=3,steps=40)")),
 }

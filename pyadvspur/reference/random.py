@@ -48,4 +48,4 @@ def draw(ids: torch.Tensor, n: int, kind: str, seed: int, stream: int) -> torch.
         angle = (words[..., 1::2] >> 8).double() * (2.0**-24 * 2.0 * math.pi)
         radius = torch.sqrt(-2.0 * torch.log(u))
         value = torch.stack([radius * torch.cos(angle), radius * torch.sin(angle)], dim=-1).float()
-    return value.reshape(len(ids), -1)[:, :n].contiguous()
+    return value.flatten(1)[:, :n].contiguous()

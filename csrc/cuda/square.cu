@@ -1,0 +1,160 @@
+#include "advspur/square.h"
+#include "core/square.h"
+#include "cuda/l1.cuh"
+#include "cuda/launch.cuh"
+#include "cuda/reduce.cuh"
+
+namespace advspur::cuda {
+namespace {
+
+// Everything is one block of kBlock threads a sample; all of them hold the same windows, signs and sums.
+
+// ---- linf
+
+__device__ bool paint(const Square& s, int64_t sample, const Windows& at, bool flip) {
+  const float eps = s.eps[sample];
+  const int64_t area = int64_t{at.height} * at.width;
+  uint32_t changed = 0;
+  for (int64_t c = 0; c < s.channels; ++c) {
+    const bool up = sign_of(s, sample, c) != flip;
+    for (int64_t e = threadIdx.x; e < area; e += kBlock) {
+      const int64_t pixel = (at.row + e / at.width) * s.width + at.column + e % at.width;
+      if (s.mask != nullptr && s.mask[sample * s.height * s.width + pixel] == 0) continue;
+      const int64_t i = (sample * s.channels + c) * s.height * s.width + pixel;
+      const float new_x = up ? high_linf(s.x0[i], eps) : low_linf(s.x0[i], eps);
+      changed |= to_bits(new_x) ^ to_bits(s.best[i]);
+      s.x[i] = new_x;
+    }
+  }
+  return __syncthreads_or(changed != 0) != 0;
+}
+
+// ---- l2 and l1: the passes of cpu/square.cpp
+
+template <Norm kNorm>
+__device__ double move_windows(const Square& s, int64_t sample, const Windows& at, double* shared) {
+  const int64_t pixels = s.height * s.width, n = s.channels * pixels, area = int64_t{at.height} * at.width;
+  const float *best = s.best + sample * n, *x0 = s.x0 + sample * n;
+  const uint8_t* mask = s.mask == nullptr ? nullptr : s.mask + sample * pixels;
+  const float* tile = s.tiles + s.tile_at[sample] + (at.turned ? area : 0);
+  float* d = s.x + sample * n;
+  const double total = block_level(
+                           n,
+                           [&](int64_t i, double* out) {
+                             out[0] = window_term<kNorm>(best[i] - x0[i]);
+                             out[1] = 0.0;
+                           },
+                           shared)
+                           .sum;
+  const double eps = s.eps[sample];
+  double after = total;
+  for (int64_t i = threadIdx.x; i < n; i += kBlock) d[i] = best[i] - x0[i];
+  __syncthreads();
+  for (int64_t c = 0; c < s.channels; ++c) {
+    const auto old_at = [&](int64_t r, int64_t q) {
+      const int64_t e = c * pixels + r * s.width + q;
+      return best[e] - x0[e];
+    };
+    const Level used = block_level(
+        area,
+        [&](int64_t e, double* out) {
+          const int64_t r = e / at.width, q = e % at.width;
+          out[0] = window_term<kNorm>(old_at(at.row + r, at.column + q));
+          const int32_t r2 = at.row2 + static_cast<int32_t>(r), q2 = at.column2 + static_cast<int32_t>(q);
+          out[1] = at.first(r2, q2) ? 0.0 : window_term<kNorm>(old_at(r2, q2));
+        },
+        shared);
+    const double norm1 = kNorm == Norm::kL2 ? sqrt(used.sum) : used.sum;
+    Repaint paint{sign_of(s, sample, c) ? 1.0f : -1.0f, norm1 > 0.0 ? 1.0 / norm1 : 0.0, 1.0};
+    const auto new_at = [&](int64_t e) {
+      const int64_t r = e / at.width, q = e % at.width;
+      if (mask != nullptr && mask[(at.row + r) * s.width + at.column + q] == 0) return 0.0;
+      return repaint(paint, tile[e], old_at(at.row + r, at.column + q));
+    };
+    const double made = block_level(
+                            area,
+                            [&](int64_t e, double* out) {
+                              out[0] = window_term<kNorm>(new_at(e));
+                              out[1] = 0.0;
+                            },
+                            shared)
+                            .sum;
+    const double length = kNorm == Norm::kL2 ? sqrt(made) : made;
+    const double budget = budget_of<kNorm>(eps, total, used.sum + used.slope, s.channels);
+    paint.scale = length > 0.0 ? budget / length : 0.0;
+    after += (length > 0.0 ? window_term<kNorm>(budget) : 0.0) - (used.sum + used.slope);
+    for (int64_t e = threadIdx.x; e < area; e += kBlock) {
+      d[c * pixels + (at.row2 + e / at.width) * s.width + at.column2 + e % at.width] = 0.0f;
+    }
+    __syncthreads();
+    for (int64_t e = threadIdx.x; e < area; e += kBlock) {
+      d[c * pixels + (at.row + e / at.width) * s.width + at.column + e % at.width] =
+          static_cast<float>(new_at(e));
+    }
+    __syncthreads();
+  }
+  return after;
+}
+
+template <Norm kNorm>
+__global__ void __launch_bounds__(kBlock) square_kernel(Square s) {
+  __shared__ L1Shared shared;
+  const int64_t sample = blockIdx.x, n = s.channels * s.height * s.width;
+  const Windows at = windows_of(s, sample);
+  if (threadIdx.x == 0) {
+    s.window[2 * sample] = at.row;
+    s.window[2 * sample + 1] = at.column;
+  }
+  float* x = s.x + sample * n;
+  const float* x0 = s.x0 + sample * n;
+  if constexpr (kNorm == Norm::kLinf) {
+    if (!paint(s, sample, at, false)) paint(s, sample, at, true);
+  } else if constexpr (kNorm == Norm::kL2) {
+    const double total = move_windows<kNorm>(s, sample, at, shared.sums);
+    const double factor = to_sphere(total, s.eps[sample]);
+    for (int64_t i = threadIdx.x; i < n; i += kBlock) {
+      x[i] = clamp(static_cast<float>(x0[i] + factor * static_cast<double>(x[i])), 0.0f, 1.0f);
+    }
+  } else {
+    move_windows<kNorm>(s, sample, at, shared.sums);
+    block_move_l1(x, x0, n, s.eps[sample], shared);
+  }
+}
+
+__global__ void __launch_bounds__(256) settle_kernel(Settle s) {
+  const int64_t i = blockIdx.x;
+  const float* from = s.accepted[i] != 0 ? s.x : s.best;
+  float* to = s.accepted[i] != 0 ? s.best : s.x;
+  const int64_t row = held(s.window[2 * i], 0, s.height), column = held(s.window[2 * i + 1], 0, s.width);
+  const int64_t height = held(s.side[2 * i], 0, s.height - row);
+  const int64_t width = held(s.side[2 * i + 1], 0, s.width - column);
+  for (int64_t e = threadIdx.x; e < s.channels * height * width; e += blockDim.x) {
+    const int64_t c = e / (height * width), r = e / width % height, q = e % width;
+    const int64_t at = ((i * s.channels + c) * s.height + row + r) * s.width + column + q;
+    to[at] = from[at];
+  }
+}
+
+}  // namespace
+
+void square(const Square& s, void* cuda_stream) {
+  if (s.samples == 0 || s.channels * s.height * s.width == 0) return;
+  const cudaStream_t stream = as_stream(cuda_stream);
+  const unsigned grid = static_cast<unsigned>(s.samples);
+  if (s.norm == Norm::kLinf) {
+    square_kernel<Norm::kLinf><<<grid, kBlock, 0, stream>>>(s);
+  } else if (s.norm == Norm::kL2) {
+    square_kernel<Norm::kL2><<<grid, kBlock, 0, stream>>>(s);
+  } else {
+    square_kernel<Norm::kL1><<<grid, kBlock, 0, stream>>>(s);
+  }
+  check_launch("square");
+}
+
+void square_settle(const Settle& s, void* cuda_stream) {
+  if (s.samples == 0 || s.channels * s.height * s.width == 0) return;
+  settle_kernel<<<static_cast<unsigned>(s.samples), 256, 0, as_stream(cuda_stream)>>>(s);
+  check_launch("square_settle");
+}
+
+}  // namespace advspur::cuda

@@ -1,0 +1,203 @@
+"""Square: random search by windows; asks a model for its outputs alone. Andriushchenko et al. 2020.
+
+Every sample has its own windows and signs, drawn from (seed, id, restart, query): results do not depend on the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from pyadvspur.attacks import square_windows as windows
+from pyadvspur.attacks.balls import distance
+from pyadvspur.attacks.forward import CHUNK_CPU, CHUNK_CUDA, Forward
+from pyadvspur.attacks.losses import signed_margin
+from pyadvspur.attacks.result import AttackResult, attack_once
+from pyadvspur.attacks.searcher import Batch, Found, Searcher
+from pyadvspur.attacks.stage import Stage, settle, whole
+from pyadvspur.errors import bad
+from pyadvspur.native.square import settle_, square_
+from pyadvspur.streams import SQUARE, stream
+
+
+def margin(z: torch.Tensor, y: torch.Tensor, target: torch.Tensor | None = None) -> torch.Tensor:
+    """max_{i != y} z_i - z_y; targeted: z_t - max_{i != t} z_i. Only compared within a sample: its scale is free."""
+    return -signed_margin(z, y) if target is None else signed_margin(z, target)
+
+
+def entropy(
+    z: torch.Tensor, y: torch.Tensor, target: torch.Tensor | None, scale: torch.Tensor
+) -> torch.Tensor:
+    """logsumexp of the other logits minus the right one, a growing function of cross-entropy; logits times scale."""
+    z = z * scale[:, None]
+    right = y if target is None else target
+    rest = torch.logsumexp(z.scatter(1, right[:, None], float("-inf")), 1)
+    gap = rest - z.gather(1, right[:, None])[:, 0]
+    return gap if target is None else -gap
+
+
+@dataclass
+class SquareBatch(Batch):
+    alive: torch.Tensor | None = None  # not broken yet; rows are only taken out where that saves a model call
+    field: torch.Tensor | None = None  # box around the free pixels, int32 (B, 4)
+    area: torch.Tensor | None = None  # how many are free
+    side: torch.Tensor | None = None  # of the windows now, int32 (B, 2)
+    tile_at: torch.Tensor | None = None
+    window: torch.Tensor | None = None  # top left corners of the last query, int32 (B, 2)
+    scale: torch.Tensor | None = None  # of the logits, for the loss "ce"
+    best_margin: torch.Tensor | None = None
+
+
+class Square(Searcher):
+    def __init__(self, forward: Forward, norm: str, seed: int, *, queries: int, p: float, loss: str):
+        super().__init__(forward, norm, margin, seed)
+        self.queries, self.p, self.kind = queries, p, loss
+
+    def run(self, batch: Batch, found: Found, restart: int) -> None:
+        if batch.x0.dim() != 4:
+            raise bad(
+                "attacks.square", "x", f"shape {tuple(batch.x0.shape)}", "images (B, C, H, W)",
+                "give rows of a table as images of height 1, (B, 1, 1, n), and a model that flattens them",
+            )  # fmt: skip
+        batch = self._begin(batch, restart)
+        batch = self._judge(batch, found, first=True)
+        tiles, size = None, None
+        for query in range(self.queries):
+            if not len(batch):
+                return
+            if (now := windows.share(query, self.queries, self.p)) != size:
+                size = now
+                tiles = self._resize(batch, size)
+            square_(
+                batch.x, batch.best, batch.x0, norm=self.norm, eps=batch.eps, ids=batch.ids, field=batch.field,
+                side=batch.side, window=batch.window, seed=self.seed, stream=stream(SQUARE, restart), query=query,
+                tiles=tiles, tile_at=batch.tile_at, mask=batch.mask,
+            )  # fmt: skip
+            batch = self._judge(batch, found)
+        batch = batch.select(batch.alive.nonzero()[:, 0])
+        batch.best_loss = batch.best_margin
+        found.held(batch)
+
+    def _begin(self, batch: Batch, restart: int) -> SquareBatch:
+        """The first points: what a smaller radius found, brought to this one, or stripes and tiles."""
+        values = {name: getattr(batch, name) for name in Batch.__dataclass_fields__}
+        values["x0"] = batch.x0.contiguous()
+        field, area = windows.free_field(batch.mask, batch.x0)
+        device, n = batch.x0.device, len(batch)
+        new = SquareBatch(
+            **values, alive=torch.ones(n, dtype=torch.bool, device=device), field=field, area=area,
+            window=torch.zeros(n, 2, dtype=torch.int32, device=device),
+        )  # fmt: skip
+        x = windows.first_point(new.x0, new.ids, self.norm, new.eps, self.seed, restart, new.mask)
+        if batch.x is not None:
+            d = batch.x - new.x0
+            known = (d != 0).flatten(1).any(1).view(-1, 1, 1, 1)
+            if self.norm == "linf":  # stripes where the known point says nothing
+                d = torch.where(d != 0, d, x - new.x0)
+            x = torch.where(known, windows.to_radius(new.x0, d, self.norm, new.eps, new.mask), x)
+        new.x, new.best = x, x.clone()
+        return new
+
+    def _resize(self, batch: SquareBatch, size: float) -> torch.Tensor | None:
+        """Windows that cover this share of the free pixels; returns their patterns."""
+        batch.side = windows.sides(batch.area * size, *batch.x0.shape[2:], self.norm)
+        if self.norm == "linf":
+            return None
+        tiles, batch.tile_at = windows.table(batch.side, self.norm)
+        return tiles
+
+    def _judge(self, batch: SquareBatch, found: Found, first: bool = False) -> SquareBatch:
+        """Ask the model about batch.x: hand over what broke, keep what is worse for it. The samples that go on."""
+        logits = self.forward.logits(batch.x)
+        found.steps[batch.row[batch.alive]] += 1
+        finite = logits.isfinite().all(1)
+        self.nonfinite_logits += int((~finite & batch.alive).sum())
+        predicted = logits.argmax(1)
+        hit = (predicted != batch.y) if batch.target is None else (predicted == batch.target)
+        hits = (hit & finite & batch.alive).nonzero()[:, 0]
+        if len(hits):
+            broke = batch.select(hits)
+            found.note(broke, distance(broke.x, broke.x0, self.norm))
+            batch.alive &= ~found.broken[batch.row]
+        worse = torch.where(finite, margin(logits, batch.y, batch.target), float("-inf"))
+        loss = worse
+        if self.kind == "ce":
+            if first:
+                batch.scale = _scale(logits)
+            loss = entropy(logits, batch.y, batch.target, batch.scale)
+            loss = torch.where(finite & loss.isfinite(), loss, float("-inf"))
+        if first:
+            batch.best_loss, batch.best_margin = loss, worse
+        else:
+            better = loss > batch.best_loss
+            batch.best_loss = torch.where(better, loss, batch.best_loss)
+            batch.best_margin = torch.where(better, worse, batch.best_margin)
+            self._keep(batch, better)
+        return self._compact(batch) if len(hits) else batch
+
+    def _keep(self, batch: SquareBatch, better: torch.Tensor) -> None:
+        if self.norm == "linf":
+            settle_(batch.x, batch.best, batch.window, batch.side, better)
+        else:
+            rows = better.nonzero()[:, 0]
+            batch.best[rows] = batch.x[rows]
+
+    def _compact(self, batch: SquareBatch) -> SquareBatch:
+        """Take out broken samples where that saves a call of the model."""
+        size = self.forward.chunk or (CHUNK_CUDA if batch.x.is_cuda else CHUNK_CPU)
+        alive = int(batch.alive.sum())
+        if -(-alive // size) == -(-len(batch) // size):
+            return batch
+        return batch.select(batch.alive.nonzero()[:, 0])
+
+
+def _scale(logits: torch.Tensor) -> torch.Tensor:
+    """What brings logits to a spread of 3: one number a sample, so that values of its queries can be compared."""
+    spread = (logits - logits.mean(1, keepdim=True)).abs().mean(1)
+    return torch.where((spread > 0) & spread.isfinite(), 3 / spread, 1.0)
+
+
+def build(
+    forward: Forward, norm: str, seed: int, *, queries: int, p: float = 0.8, loss: str = "margin"
+) -> Square:
+    if not 0 < p <= 1:
+        raise bad("attacks.square", "p", p, "a share in (0, 1]")
+    return Square(forward, norm, seed, queries=queries, p=p, loss=loss)
+
+
+def square(
+    model: Callable,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    norm: str = "linf",
+    eps: float | torch.Tensor = 8 / 255,
+    queries: int = 5000,
+    p: float = 0.8,
+    loss: str = "margin",
+    restarts: int = 1,
+    seed: int = 0,
+    ids: torch.Tensor | None = None,
+    mask: torch.Tensor | None = None,
+    targets: torch.Tensor | None = None,
+    chunk: int | None = None,
+) -> AttackResult:
+    """Square: random search that needs no gradient; any model that gives logits will do.
+
+    model, x, y, norm, eps, seed, ids, mask, targets: as in `pgd`; x: images (B, C, H, W) of any size. queries: model
+    calls a restart, after the one for the start. p: the share of the image, or of its free pixels, that the first
+    windows cover; it falls to p/512 by a schedule stretched over the queries. loss: "margin" or "ce", what a query has
+    to worsen. restarts: each begins at stripes or tiles of its own.
+
+    A sample's windows and signs are its own and depend on (seed, id, restart, query) alone. With a mask, windows lie
+    in the smallest box around the free pixels. In a sweep a larger radius begins at what the smaller one found,
+    brought to the new radius. Raises AdvSpurError for what it cannot use. Source: Andriushchenko et al. 2020; l1: as in
+    AutoAttack.
+    """
+    where = "attacks.square"
+    options = settle(where, "square", {"queries": queries, "p": p, "loss": loss})
+    stages = [Stage("square", options, whole(where, "restarts", restarts))]
+    return attack_once(
+        where, model, x, y, norm, eps, stages, seed=seed, ids=ids, mask=mask, targets=targets, chunk=chunk
+    )
