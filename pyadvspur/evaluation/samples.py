@@ -14,6 +14,7 @@ from pyadvspur.evaluation.rows import usable
 from pyadvspur.evaluation.store import Store
 
 SHOWN = 6
+MOST = 32  # strips a benchmark: a page that people can open
 
 
 def strip(benchmark: Benchmark, condition: Condition, seed: int) -> bytes:
@@ -49,17 +50,25 @@ def _framed(rows: torch.Tensor, colour: tuple[int, int, int]) -> torch.Tensor:
 
 
 def save(store: Store, benchmarks: Iterable[Benchmark], seed: int) -> None:
-    """Write samples/<benchmark>/<condition>.png for every condition that is not there yet."""
+    """Write samples/<benchmark>/<condition>.png for the conditions that are shown and not there yet."""
     for benchmark in benchmarks:
-        shown = set()
-        for condition in benchmark.conditions:
-            look = (condition.source, condition.variant.name, condition.trial)
-            if look in shown:  # the same images, read by another label map
-                continue
-            shown.add(look)
-            if benchmark.size(condition.source) and not store.has_sample(benchmark.name, condition.name):
+        for condition in chosen(benchmark):
+            if not store.has_sample(benchmark.name, condition.name):
                 try:
                     png = strip(benchmark, condition, seed)
                 except AdvSpurError:  # an image that cannot be read: its unit says so
                     continue
                 store.write_sample(benchmark.name, condition.name, png)
+
+
+def chosen(benchmark: Benchmark) -> list[Condition]:
+    """What a report shows: each look once, first trials only, at most MOST of them, spread evenly."""
+    looks: dict[tuple[str, str], Condition] = {}
+    for condition in benchmark.conditions:
+        if not condition.trial and benchmark.size(condition.source):
+            # conditions that differ in their label map show the same images
+            looks.setdefault((condition.source, condition.variant.name), condition)
+    found = list(looks.values())
+    if len(found) <= MOST:
+        return found
+    return [found[k * (len(found) - 1) // (MOST - 1)] for k in range(MOST)]

@@ -118,7 +118,7 @@ class Rival10(Benchmark):
             main = pooled(source, title, chosen, trials)
             self.conditions += tuple(conditions(source, chosen, trials))
             self.measures += (*main, *by_level(source, title, chosen, trials))
-            self.shown += tuple(measure.name for measure in main)
+            self.shown += tuple(m.name for m in main if m.kind != "irfs" or source == "test")
         if not self._entries("test"):
             takes = f"images of RIVAL10's classes in test/{layout.IMAGES}"
             raise bad(where, "root", repr(str(self.root)), takes)

@@ -167,7 +167,7 @@ def test_the_table_equals_a_slow_computation(run):
     titles = [column.title.split("\n")[0].removesuffix(", %") for column in columns]
     pooled = ["RFS, std noise", "RFS, l2 noise", "iRFS, std noise", "iRFS, l2 noise"]
     assert titles[:7] == ["model", "accuracy", "robust accuracy", *pooled]
-    assert titles[7:] == [f"{name}, val origin" for name in ("accuracy", *pooled)]
+    assert titles[7:] == [f"{name}, val origin" for name in ("accuracy", *pooled[:2])]
     assert len({round(v, 9) for v in expected.values()}) > 20  # the numbers do differ
 
 
