@@ -9,7 +9,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 
 SOURCES := pyproject.toml CMakeLists.txt $(shell find csrc pyadvspur experiments -type f ! -name '*.pyc' ! -name '*.so' 2>/dev/null | sed 's/ /\\ /g')
 
-.PHONY: demo test bench lint stub clean
+.PHONY: demo test bench gpu lint stub clean
 .DEFAULT_GOAL := test
 
 $(BIN)/python:
@@ -43,6 +43,22 @@ bench: $(VENV)/.dev
 	  if [ $$script = bench/bench_pgd.py ] && [ -z "$$ADVSPUR_DEV_DATA" ]; then echo "== $$script skipped: set ADVSPUR_DEV_DATA"; continue; fi; \
 	  echo "== $$script"; OMP_WAIT_POLICY=passive $(BIN)/python $$script --quick || exit 1; \
 	done
+
+## on a machine with an NVIDIA GPU: builds, tests, sanitizes, measures, writes bench/results (about 10 minutes).
+## needs nvcc and Google Benchmark (Debian: libbenchmark-dev); sanitizes where compute-sanitizer is on the PATH
+gpu: TORCH = torch>=2.4
+gpu: $(VENV)/.dev
+	ADVSPUR_CUDA=ON $(PIP) install --force-reinstall --no-deps .
+	$(BIN)/python -c "import torch, sys; torch.cuda.is_available() or sys.exit('torch finds no GPU here')"
+	$(BIN)/pytest -q -m gpu tests
+	$(BIN)/python bench/run --cuda ON
+	@for tool in memcheck racecheck initcheck; do \
+	  if command -v compute-sanitizer > /dev/null; then \
+	    compute-sanitizer --tool $$tool --error-exitcode 1 build/bench/bench/native/advspur-bench-kernels --cuda --no-cpu --benchmark_list_tests || exit 1; \
+	  else echo "compute-sanitizer is not on the PATH: $$tool skipped"; fi; \
+	done
+	$(BIN)/python bench/bench_gpu.py --save
+	$(BIN)/python bench/bench_render.py --device cuda --save
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
