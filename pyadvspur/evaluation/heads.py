@@ -13,7 +13,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
@@ -96,8 +96,7 @@ def lock(path: Path, wait: bool = True) -> Iterator[bool]:
     except ImportError:
         yield True
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
+    with _opened(path) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
@@ -106,6 +105,15 @@ def lock(path: Path, wait: bool = True) -> Iterator[bool]:
         except OSError:  # a file system without locks
             pass
         yield True
+
+
+def _opened(path: Path) -> IO:
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return path.open("a")
+        except FileNotFoundError:  # another worker has just removed the folder: it has finished the head
+            continue
 
 
 def _checksum(head: Head) -> str:

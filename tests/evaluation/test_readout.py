@@ -195,6 +195,22 @@ def test_the_headed_model_is_what_is_attacked(tmp_path):
     assert attacked["correct"].mean() < clean["correct"].mean()
 
 
+@pytest.mark.gpu
+def test_a_head_fitted_on_the_gpu_answers_alike(tmp_path):
+    net = toys.Net(0, 12).eval()
+    batch = Probed().read("agrees", 0, toys.N)
+    x = batch.images.permute(0, 3, 1, 2).float() / 255
+    answers = []
+    for device in ("cpu", "cuda"):
+        found = readout.headed(
+            net.to(device), Probed(), model_fingerprint="m", benchmark_fingerprint="b", folder=tmp_path / device,
+            device=device,
+        )  # fmt: skip
+        with torch.no_grad():
+            answers.append(found(x.to(device)).cpu())
+    assert torch.allclose(*answers, atol=1e-2)
+
+
 def test_what_cannot_be_fitted_says_why(tmp_path):
     net = toys.Net(0, 12)
 
