@@ -144,21 +144,21 @@ def _refused(path: Path, message: str) -> AdvSpurError:
 
 def _check_container(path: Path) -> None:
     """torch.save's two containers and nothing else: no tar (older torch unpickles what is inside), nothing compressed
-    (a small file that unpacks to a large one)."""
+    (a small file that unpacks to a large one). As in torch, the first bytes decide which of the two it is."""
+    takes = "a file written by torch.save"
     with path.open("rb") as file:
         start = file.read(len(_OLD_FORMAT))
-    if not zipfile.is_zipfile(path):
+    if not start.startswith(b"PK\x03\x04"):
         if start.startswith(b"\x80") and start != _OLD_FORMAT:
             raise _refused(path, "")
-        if start != _OLD_FORMAT or tarfile.is_tarfile(path):
-            hint = "The file may be cut short or damaged." if start.startswith(b"PK") else ""
-            raise bad("models.load", "checkpoint", str(path), "a file written by torch.save", hint)
+        if start != _OLD_FORMAT or _is_tar(path):
+            raise bad("models.load", "checkpoint", str(path), takes)
         return
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise _damaged(path, "a file written by torch.save", error) from error
+    except Exception as error:  # damaged archives raise almost anything
+        raise _damaged(path, takes, error) from error
     names = [entry for entry in entries if entry.filename.endswith(".pkl")]
     if (
         any(entry.compress_type != zipfile.ZIP_STORED for entry in entries)
@@ -166,7 +166,14 @@ def _check_container(path: Path) -> None:
         or sum(entry.file_size for entry in names) > _LARGEST_INDEX
     ):
         hint = "It is compressed, or its parts claim more bytes than the file has."
-        raise bad("models.load", "checkpoint", str(path), "a file written by torch.save", hint)
+        raise bad("models.load", "checkpoint", str(path), takes, hint)
+
+
+def _is_tar(path: Path) -> bool:
+    try:
+        return tarfile.is_tarfile(path)
+    except Exception:  # of some compression: if it can be one, it is one
+        return True
 
 
 def _read_safetensors(path: Path) -> Checkpoint:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import random
 import tarfile
 import zipfile
+from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
+from torch import nn
 
 from pyadvspur import AdvSpurError, models
 from pyadvspur.models import checkpoint
@@ -49,7 +53,9 @@ def test_pickles_in_place_of_checkpoints(protocol):
             entry = tarfile.TarInfo(name)
             entry.size = len(content)
             archive.addfile(entry, io.BytesIO(content))
-    for name in ("bare.ckpt", "inside.ckpt", "tar.ckpt"):
+    with open("both.ckpt", "wb") as both, open("tar.ckpt", "rb") as tar, open("fine.pt", "rb") as fine:
+        both.write(tar.read() + fine.read())  # a zip archive by its end, a tar by its beginning
+    for name in ("bare.ckpt", "inside.ckpt", "tar.ckpt", "both.ckpt"):
         with pytest.raises(AdvSpurError, match=r"refused|file written by torch\.save"):
             checkpoint.read(name)
         found = models.verify(name)
@@ -115,9 +121,30 @@ def test_damaged_files(monkeypatch):
         checkpoint.read("lfs.ckpt")
 
 
-def test_metadata_is_data():
-    from safetensors.torch import save_file
+def test_damage_at_random_is_an_error_or_other_numbers():
+    torch.save({"model": nn.Linear(2, 3).state_dict()}, "a.pt")
+    torch.save({"model": nn.Linear(2, 3).state_dict()}, "b.pt", _use_new_zipfile_serialization=False)
+    save_file(nn.Linear(2, 3).state_dict(), "c.safetensors", metadata={"advspur": '{"arch": "cnn"}'})
+    rng = random.Random(0)
+    refused = 0
+    for turn in range(300):
+        name = ("a.pt", "b.pt", "c.safetensors")[turn % 3]
+        content = bytearray(Path(name).read_bytes())
+        for _ in range(rng.choice((1, 2, 8))):
+            at = rng.randrange(len(content))
+            content[at : at + rng.randrange(3)] = rng.randbytes(rng.randrange(3))
+        damaged = f"damaged.{name.partition('.')[2]}"
+        with open(damaged, "wb") as file:
+            file.write(content)
+        try:
+            checkpoint.read(damaged)
+        except AdvSpurError:
+            refused += 1
+        models.verify(damaged)
+    assert refused > 100
 
+
+def test_metadata_is_data():
     for text, fine in (
         ("[1]", False),
         ("{", False),
