@@ -92,7 +92,7 @@ class Benchmark(ABC):
     Part of the fingerprint.
     readout: how a head is fitted on this data for a frozen model before anything is measured, or None. Its sources
     need not be conditions, but `size` and `read` know them.
-    frame: the colour (R, G, B) of a 1-pixel border that every image shown in a report gets, where a licence asks so.
+    frame: the colour (R, G, B) of a thin border that every image shown in a report gets, where a licence asks so.
     homepage, licence: where the data come from, and under what terms; one line each.
     written: the text it was named by, if it was (`benchmarks.parse`).
     """

@@ -53,16 +53,25 @@ def find(root: str | Path, where: str = "benchmarks.imagenet_val") -> Path:
 def entries(folder: Path, wnids: Sequence[str]) -> list[ValImage]:
     """The images of some classes, by turns through them, files sorted by name. folder: what `find` gave.
 
-    An image's id comes from its file name, which ImageNet never uses twice.
+    An image's id comes from its file name, which ImageNet never uses twice; in a copy that does, also from its folder.
     """
     found = []
     for position, wnid in enumerate(wnids):
         inside = folder / wnid
         files = inside.iterdir() if inside.is_dir() else ()
-        images = sorted(path for path in files if path.suffix.lower() in _SUFFIXES and path.is_file())
+        images = sorted(
+            path
+            for path in files
+            if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".") and path.is_file()
+        )
         found += [(turn, position, path) for turn, path in enumerate(images)]
     found.sort(key=lambda entry: entry[:2])
-    return [ValImage(_number(f"imagenet/{path.stem}"), position, path) for _, position, path in found]
+    keys = [path.stem for _, _, path in found]
+    if len(set(keys)) < len(keys):
+        keys = [f"{path.parent.name}/{path.name}" for _, _, path in found]
+    return [
+        ValImage(_number(f"imagenet/{key}"), position, path) for key, (_, position, path) in zip(keys, found)
+    ]
 
 
 def _number(key: str) -> int:

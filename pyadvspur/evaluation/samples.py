@@ -15,6 +15,7 @@ from pyadvspur.evaluation.store import Store
 
 SHOWN = 6
 MOST = 32  # strips a benchmark: a page that people can open
+_NARROW = 240  # pixels
 
 
 def strip(benchmark: Benchmark, condition: Condition, seed: int) -> bytes:
@@ -42,10 +43,12 @@ def strip(benchmark: Benchmark, condition: Condition, seed: int) -> bytes:
 
 
 def _framed(rows: torch.Tensor, colour: tuple[int, int, int]) -> torch.Tensor:
-    """A border of one pixel around every image of a strip (H, B, W, 3); shown at this size, it stays one pixel."""
+    """A border around every image of a strip (H, B, W, 3): of one pixel, or of so many more that one pixel is left
+    when a page shows the strip as narrow as _NARROW."""
     height, n, width, _ = rows.shape
-    framed = torch.tensor(colour, dtype=torch.uint8).expand(height + 2, n, width + 2, 3).clone()
-    framed[1:-1, :, 1:-1] = rows
+    edge = -(-n * width // _NARROW)
+    framed = torch.tensor(colour, dtype=torch.uint8).expand(height + 2 * edge, n, width + 2 * edge, 3).clone()
+    framed[edge:-edge, :, edge:-edge] = rows
     return framed
 
 

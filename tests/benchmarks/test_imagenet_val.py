@@ -12,6 +12,7 @@ def _fill(folder, wnids, per_class=2):
         for j in range(per_class):
             (folder / wnid / f"ILSVRC2012_val_{k * per_class + j:08d}.JPEG").touch()
         (folder / wnid / "notes.txt").touch()
+        (folder / wnid / "._ILSVRC2012_val_00000000.JPEG").touch()
 
 
 @pytest.mark.parametrize("place", ["", "val", "ILSVRC/Data/CLS-LOC/val"])
@@ -27,6 +28,13 @@ def test_by_turns_through_the_classes_asked_for(tmp_path):
     assert [entry.path.stem[-1] for entry in found] == ["4", "0", "5", "1"]
     assert len({entry.id for entry in found}) == 4
     assert min(entry.id for entry in found) >= 0
+
+
+def test_a_name_that_a_copy_uses_twice(tmp_path):
+    _fill(tmp_path, ["n01440764", "n01443537"])
+    (tmp_path / "n01443537" / "ILSVRC2012_val_00000000.JPEG").touch()
+    found = imagenet_val.entries(tmp_path, ["n01440764", "n01443537"])
+    assert len({entry.id for entry in found}) == len(found) == 5
 
 
 def test_unsorted_images_are_refused_with_a_way_to_sort_them(tmp_path):

@@ -88,5 +88,11 @@ def test_a_frame_is_drawn_and_equal_looks_are_shown_once(tmp_path):
     for edge in (pixels[0, :side], pixels[side - 1, :side], pixels[:, 0], pixels[:, side - 1]):
         assert (edge == red).all()
     assert not (pixels[1:-1, 1 : side - 1] == red).all(-1).any()
+    # pages may show wide strips at a third of their width: the border is as much wider
+    rows = torch.zeros(112, 6, 112, 3, dtype=torch.uint8)
+    wide = samples._framed(rows, (255, 0, 0))
+    assert wide.shape == (118, 6, 118, 3)
+    assert (wide[:3] == red).all()
+    assert not wide[3:-3, :, 3:-3].any()
     evaluation.evaluate({"net": Net()}, [bench], out=tmp_path / "run", limit=4, progress=False)
     assert len(list((tmp_path / "run").rglob("*.png"))) == 2

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import math
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -41,7 +43,7 @@ def entries(root: Path, variation: str) -> list[Entry]:
     for label, directory in enumerate(DIRECTORIES):
         folder = root / variation / "val" / directory
         files = folder.iterdir() if folder.is_dir() else ()
-        images = sorted(path for path in files if path.suffix.lower() in _SUFFIXES and path.is_file())
+        images = sorted(path for path in files if _is_image(path))
         found += [(turn, label, path) for turn, path in enumerate(images)]
     found.sort(key=lambda entry: entry[:2])
     keys = [f"{label}/{_object(path.stem)}" for _, label, path in found]
@@ -61,19 +63,36 @@ def read_mask(path: Path) -> np.ndarray:
     Raises AdvSpurError that names the file.
     """
     try:
-        mask = np.load(path, allow_pickle=False)
+        mask = _read_npy(path)
     except (OSError, ValueError, EOFError) as error:
         raise AdvSpurError(f"benchmarks: mask {str(path)!r} cannot be read ({error})") from error
-    if (
-        not isinstance(mask, np.ndarray)
-        or mask.ndim != 2
-        or 0 in mask.shape
-        or mask.dtype.kind not in "biuf"
-        or not np.isin(mask, (0, 1)).all()
-    ):
-        got = f"{mask.dtype} {mask.shape}" if isinstance(mask, np.ndarray) else type(mask).__name__
-        raise AdvSpurError(f"benchmarks: mask {str(path)!r} is {got}, not a (H, W) array of 0 and 1")
+    if mask.ndim != 2 or mask.dtype.kind not in "biuf" or not np.isin(mask, (0, 1)).all():
+        raise AdvSpurError(
+            f"benchmarks: mask {str(path)!r} is {mask.dtype} {mask.shape}, not a (H, W) array of 0 and 1"
+        )
     return (mask > 0).astype(np.uint8) * 255
+
+
+def _read_npy(path: Path) -> np.ndarray:
+    """An array from a file, looking at what its header claims before anything is allocated. Raises ValueError."""
+    data = path.read_bytes()
+    file = io.BytesIO(data)
+    version = np.lib.format.read_magic(file)
+    if version not in ((1, 0), (2, 0)):
+        raise ValueError(f"version {version} of the npy format")
+    header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, fortran, dtype = header(file)
+    if dtype.hasobject:
+        raise ValueError("it holds pickled objects, which are never loaded")
+    left, claimed = len(data) - file.tell(), math.prod(shape) * dtype.itemsize
+    if left != claimed or not left:
+        raise ValueError(f"its header claims {claimed} bytes, it holds {left}")
+    return np.frombuffer(data, dtype, offset=file.tell()).reshape(shape, order="F" if fortran else "C")
+
+
+def _is_image(path: Path) -> bool:
+    # archives made on macOS hold a "._name" beside every file
+    return path.suffix.lower() in _SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 
 def _object(stem: str) -> str:

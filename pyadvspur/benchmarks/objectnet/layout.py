@@ -58,19 +58,27 @@ def class_folders(images: Path) -> tuple[list[tuple[int, Path]], list[Path]]:
 
 
 def files(folder: Path) -> list[Path]:
-    """The images of a class folder, sorted by name."""
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES and path.is_file())
+    """The images of a class folder, sorted by name. Hidden files (macOS archives hold "._name") are none."""
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".") and path.is_file()
+    )
 
 
 def entries(images: Path) -> list[Entry]:
-    """All images of the 113 classes by turns through them. An id comes from class and file name."""
+    """All images of the 113 classes by turns through them. An id comes from class and file name, and from the folder's
+    own name where two folders of one class hold a file of one name."""
     found, turns = [], [0] * len(FOLDERS)
     for label, folder in class_folders(images)[0]:
         for path in files(folder):
             found.append((turns[label], label, path))
             turns[label] += 1
     found.sort(key=lambda entry: entry[:2])
-    return [Entry(_number(f"{FOLDERS[label]}/{path.name}"), label, path) for _, label, path in found]
+    keys = [f"{FOLDERS[label]}/{path.name}" for _, label, path in found]
+    if len(set(keys)) < len(keys):
+        keys = [f"{path.parent.name}/{path.name}" for _, _, path in found]
+    return [Entry(_number(key), label, path) for key, (_, label, path) in zip(keys, found)]
 
 
 def _number(key: str) -> int:

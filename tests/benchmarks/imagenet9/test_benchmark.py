@@ -125,10 +125,41 @@ def test_pickled_masks_are_refused(own_copy):
     path = next((own_copy / "fg_mask" / "val" / "00_dog").iterdir())
     np.save(path, np.array([{"a": 1}], dtype=object), allow_pickle=True)
     batch = ImageNet9(own_copy).read("original", 0, 2)
-    assert "allow_pickle" in batch.errors[0]
+    assert "pickled objects" in batch.errors[0]
     assert batch.errors[1] == ""
     assert not batch.images[0].any()
     assert batch.images[1].any()
+
+
+def test_a_mask_that_claims_to_be_huge_is_refused(own_copy):
+    path = next((own_copy / "fg_mask" / "val" / "00_dog").iterdir())
+    head = "{'descr': '|u1', 'fortran_order': False, 'shape': (%d, %d), }"
+    for side in (10**6, 10**12):
+        text = (head % (side, side)).ljust(117) + "\n"
+        path.write_bytes(
+            b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode() + b"\x01" * 50
+        )
+        batch = ImageNet9(own_copy).read("original", 0, 1)
+        assert "header claims" in batch.errors[0]
+
+
+def test_masks_in_every_form_that_numpy_writes(own_copy):
+    bench = ImageNet9(own_copy)
+    before = bench.read("original", 0, 1).masks
+    path = next((own_copy / "fg_mask" / "val" / "00_dog").iterdir())
+    mask = np.load(path)
+    for form in (mask.astype(bool), mask.astype(">f8"), np.asfortranarray(mask.astype(np.int64))):
+        np.save(path, form)
+        assert torch.equal(bench.read("original", 0, 1).masks, before)
+    for wrong in (mask * 255, mask[None], mask.astype(complex), mask[:100]):
+        np.save(path, wrong)
+        assert path.name in bench.read("original", 0, 1).errors[0]
+
+
+def test_hidden_files_are_no_images(own_copy):
+    folder = own_copy / "original" / "val" / "00_dog"
+    (folder / f"._{next(folder.iterdir()).name}").write_bytes(b"Mac OS X")
+    assert ImageNet9(own_copy).size("original") == 9
 
 
 def test_files_of_another_size_are_errors_not_guesses(own_copy):

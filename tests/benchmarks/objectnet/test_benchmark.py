@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import shutil
 
 import numpy as np
 import pytest
@@ -118,7 +119,7 @@ def test_verify_names_what_is_wrong(own_copy):
     next((own_copy / "images" / "banana").iterdir()).unlink()
     victim = next((own_copy / "images" / "t-shirt").iterdir())
     victim.write_bytes(victim.read_bytes()[:900])
-    (own_copy / "images" / "Tv").mkdir()
+    shutil.copytree(own_copy / "images" / "tv", own_copy / "images" / "Tv")
     (own_copy / "images" / "zebra").mkdir()
     for path in (own_copy / "imagenet" / "val" / "n07753592").iterdir():
         path.unlink()
@@ -128,6 +129,7 @@ def test_verify_names_what_is_wrong(own_copy):
     names.write_text(json.dumps(table))
     bench = ObjectNet(own_copy, imagenet=own_copy / "imagenet")
     rows = bench.verify().set_index("item")
+    assert len({entry.id for entry in bench.entries("objectnet")}) == bench.size("objectnet")
     assert not rows.loc["class folders", "ok"]
     assert "banana" in rows.loc["class folders", "note"]
     assert "Tv" in rows.loc["folders of one class", "note"]
