@@ -15,6 +15,7 @@ from pyadvspur.errors import AdvSpurError
 MAX_PIXELS = 2**26
 
 _DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")  # more than 8 bits a pixel: PIL would clip, not scale
+_ALL = "`advspur datasets verify` lists all such files."
 
 
 def read_rgb(path: str | os.PathLike) -> np.ndarray:
@@ -84,7 +85,7 @@ def _kept(size: int) -> np.ndarray:
 
 
 def _pil(data: bytes, path: str | os.PathLike, mode: str) -> np.ndarray:
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     too_large = (Image.DecompressionBombError, Image.DecompressionBombWarning)
     try:
@@ -101,10 +102,11 @@ def _pil(data: bytes, path: str | os.PathLike, mode: str) -> np.ndarray:
         raise
     except too_large as error:
         raise AdvSpurError(f"pixels: {str(path)!r} is too large ({error})") from error
+    except UnidentifiedImageError as error:  # its text names an address in memory; rows must not
+        raise AdvSpurError(f"pixels: {str(path)!r} is no readable image (no known format). {_ALL}") from error
     except Exception as error:  # a damaged file makes PIL's plug-ins raise nearly anything
         raise AdvSpurError(
-            f"pixels: {str(path)!r} is no readable image ({error or type(error).__name__}). "
-            "`advspur datasets verify` lists all such files."
+            f"pixels: {str(path)!r} is no readable image ({error or type(error).__name__}). {_ALL}"
         ) from error
 
 
