@@ -37,13 +37,17 @@ def load_torchvision(name: str, target: str, file: Path | None) -> Classifier:
     _extra("torchvision", name)
     from torchvision import models as zoo
 
-    if arch not in zoo.list_models():
-        raise unknown("models.load", "name", name, [f"torchvision:{known}" for known in zoo.list_models()])
+    classifiers = zoo.list_models(module=zoo)  # without segmentation, detection and video
+    if arch not in classifiers:
+        known = [f"torchvision:{each}" for each in classifiers]
+        raise unknown("models.load", "name", f"torchvision:{target}", known)
     # The first published weights are the default: the literature's numbers are theirs.
     choices = {entry.name: entry for entry in zoo.get_model_weights(arch)}
     version = version or next(iter(choices))
     if version not in choices:
-        raise unknown("models.load", "name", name, [f"torchvision:{arch}.{known}" for known in choices])
+        raise unknown(
+            "models.load", "name", f"torchvision:{target}", [f"torchvision:{arch}.{v}" for v in choices]
+        )
     transform = choices[version].transforms()
     network = _fetch(name, lambda: zoo.get_model(arch, weights=None if file else choices[version]))
     weights = checkpoint.read(file) if file else None
@@ -54,7 +58,9 @@ def load_timm(name: str, target: str, file: Path | None) -> Classifier:
     """target: ARCH or ARCH.TAG, for example resnet50.a1_in1k."""
     timm = _extra("timm", name)
     if target.partition(".")[0] not in timm.list_models():
-        raise unknown("models.load", "name", name, [f"timm:{known}" for known in timm.list_models()])
+        raise unknown(
+            "models.load", "name", f"timm:{target}", [f"timm:{known}" for known in timm.list_models()]
+        )
     network = _fetch(name, lambda: timm.create_model(target, pretrained=file is None))
     settings = network.pretrained_cfg
     size = settings["input_size"][-1]
