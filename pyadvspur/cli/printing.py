@@ -8,29 +8,43 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pyadvspur.report import Table
 
-_WIDE = 200  # where output is no terminal: nothing is folded
+_WIDE = 200  # where output is no terminal
+_BLOCKS = 3
 
 
 def print_table(title: str, table: Table) -> None:
-    """Print a table; where it is too wide, intervals go under their values, then columns stay away, and it says so."""
+    """Print a table; where it is too wide, intervals go under their values, and the columns come in several blocks;
+    where these are more than three, columns of the last rank stay away, and it says so."""
     from rich.console import Console
 
     console = Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False)
     columns = list(range(len(table.columns)))
     folded = _width(table, columns, False) > console.width
-    while _width(table, columns, folded) > console.width and len(columns) > 2:
-        # the later attacked conditions are the first to go: the page has them all
-        attacked = [k for k in columns if "robust" in table.columns[k].title]
-        columns.remove(attacked[-1] if len(attacked) > 1 else columns[-1])
-    console.print(_rich(title, table, columns, folded))
-    console.print(table.note, style="dim")
+    last = max((column.rank for column in table.columns), default=0)
+    if len(_blocks(table, columns, folded, console.width)) > _BLOCKS and last > 1:
+        columns = [k for k in columns if table.columns[k].rank < last]
+    for k, block in enumerate(_blocks(table, columns, folded, console.width)):
+        console.print(_rich(title if k == 0 else None, table, block, folded))
+    for note in (table.note, *table.notes):
+        if note:
+            console.print(note, style="dim", markup=False)
     if len(columns) < len(table.columns):
         console.print(
             f"{len(table.columns) - len(columns)} columns do not fit here; the page has them.", style="dim"
         )
 
 
-def _rich(title: str, table: Table, columns: list[int], folded: bool):
+def _blocks(table: Table, columns: list[int], folded: bool, width: int) -> list[list[int]]:
+    """The columns, first of all the model, in as few parts as fit the width."""
+    found = [[columns[0]]]
+    for k in columns[1:]:
+        if len(found[-1]) > 1 and _width(table, [*found[-1], k], folded) > width:
+            found.append([columns[0]])
+        found[-1].append(k)
+    return found
+
+
+def _rich(title: str | None, table: Table, columns: list[int], folded: bool):
     from rich import box
     from rich.table import Table as RichTable
 

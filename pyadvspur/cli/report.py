@@ -17,7 +17,7 @@ def report(
         bool, typer.Option(help="Also write figures as PNG and SVG, in figures/ beside the page.")
     ] = True,
 ) -> None:
-    """Write one self-contained HTML page: trade-off figures, tables with intervals, sample images."""
+    """Write one self-contained HTML page: trade-off figures, tables with intervals, sample images; and metrics.csv."""
     from pyadvspur import evaluation
     from pyadvspur import report as reports
 
@@ -25,6 +25,9 @@ def report(
     loaded = evaluation.load(run)
     drawn = reports.figures(loaded)
     print(f"wrote {reports.write(loaded, page, drawn)}")
+    table = page.parent / "metrics.csv"
+    loaded.metrics().to_csv(table, index=False)
+    print(f"wrote {table}")
     if figures:
         for path in reports.save(drawn, page.parent / "figures"):
             print(f"wrote {path}")

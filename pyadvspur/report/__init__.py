@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from pyadvspur.report.drawing import figures, save
 from pyadvspur.report.page import write
-from pyadvspur.report.tables import Table, trade_off
+from pyadvspur.report.tables import Table, details, trade_off
 
-__all__ = ["Table", "figures", "save", "trade_off", "write"]
+__all__ = ["Table", "details", "figures", "save", "trade_off", "write"]

@@ -37,8 +37,11 @@ def write(run: Run, path: str | os.PathLike, figures: dict[str, Figure] | None =
     )  # fmt: skip
     drawn = {name: drawing.svg(figure) for name, figure in (figures or drawing.figures(run, metrics)).items()}
     progress = run.progress()
+    main, details = tables.trade_off(run, metrics), tables.details(run, metrics)
     page = environment.get_template("page.html").render(
-        benchmarks=[_benchmark(run, name, metrics, drawn) for name in run.measures()],
+        benchmarks=[
+            _benchmark(run, name, metrics, drawn, main[name], details[name]) for name in run.measures()
+        ],
         n_models=len(run.plan.models),
         attacks=run.plan.attacks,
         done=int(progress["done"].sum()),
@@ -58,7 +61,9 @@ def write(run: Run, path: str | os.PathLike, figures: dict[str, Figure] | None =
     return path
 
 
-def _benchmark(run: Run, name: str, metrics, drawn: dict[str, str]) -> dict:
+def _benchmark(
+    run: Run, name: str, metrics, drawn: dict[str, str], main: tables.Table, details: list[tables.Table]
+) -> dict:
     mine = metrics[metrics["benchmark"] == name]
     planned = next(b for b in run.plan.benchmarks if b.name == name)
     store = Store(run.out)
@@ -71,7 +76,8 @@ def _benchmark(run: Run, name: str, metrics, drawn: dict[str, str]) -> dict:
     return {
         "name": name,
         "figures": [(title, markup) for title, markup in drawn.items() if title.startswith(f"{name}-")],
-        "main": tables.trade_off(run, metrics)[name],
+        "main": main,
+        "details": details,
         "all": tables.all_metrics(mine),
         "pictures": pictures,
         "panels": [(m.name, m.about.meaning) for m in selection.reliance(run.measures()[name])],

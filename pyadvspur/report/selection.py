@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -41,11 +42,66 @@ def reliance(measures: list[Measure]) -> list[Measure]:
     return [m for m in shown if m.kind not in ("relative_gap", "relative_drop", "irfs")] or shown
 
 
-def by_group(measures: list[Measure]) -> list[Measure]:
-    """Averages over groups and accuracies of groups, where the benchmark's main accuracy is one over groups."""
-    main = next((m.params["condition"] for m in measures if m.kind == "accuracy"), None)
-    kinds = ("group_mean", "group_accuracy")
-    return [m for kind in kinds for m in measures if m.kind == kind and m.params["condition"] == main]
+ACCURACIES = ("accuracy", "class_accuracy")
+
+
+def main(measures: list[Measure], named: Iterable[str] = ()) -> list[Measure]:
+    """The measures that a benchmark's main table has a column for, without robust accuracies; in order.
+
+    First the first accuracy that is not one of the two a ratio such as RCS is made of; then, as the benchmark lists
+    them, the metrics that are no accuracies; then means over classes, the accuracies that the metrics are made of, and
+    those the benchmark asks for (`named`). Left to `details`: one level of a metric that another pools over levels
+    (its conditions are some of the other's), repetitions, and variants, whose name goes on after another's with a
+    comma ("RFS, std noise, val origin" beside "RFS, std noise").
+    """
+    clean = [m for m in measures if m.kind != "robust_accuracy"]
+    named = set(named)
+    kept = [m for k, m in enumerate(clean) if m.name in named or not _is_part(m, clean, k)]
+    metrics = [m for m in kept if m.kind not in ACCURACIES]
+    used = {s for m in metrics for s in _sets(m).values()}
+    corrupted = {s for m in metrics if not m.about.percent for s in _sets(m).values()}
+    accuracies = [m for m in kept if m.kind in ACCURACIES]
+    first = next((m for m in accuracies if not set(_sets(m).values()) & corrupted), None)
+    beside = [
+        m
+        for m in accuracies
+        if m is not first
+        and (m.name in named or m.kind == "class_accuracy" or set(_sets(m).values()) <= used)
+    ]
+    return [*([first] if first else []), *metrics, *beside]
+
+
+def details(measures: list[Measure], named: Iterable[str] = ()) -> dict[str, list[Measure]]:
+    """The measures that have no column in the main table, by kind."""
+    shown, found = main(measures, named), {}
+    for measure in measures:
+        if measure.kind != "robust_accuracy" and measure not in shown:
+            found.setdefault(measure.kind, []).append(measure)
+    return found
+
+
+def _is_part(measure: Measure, measures: list[Measure], place: int) -> bool:
+    """One level of a pooled metric, a repetition, or a variant of another."""
+    mine = _sets(measure)
+    for k, other in enumerate(measures):
+        if other is measure:
+            continue
+        theirs = _sets(other)
+        if measure.kind in ACCURACIES:
+            if any(mine["condition"] < s for s in theirs.values()):
+                return True
+        elif other.kind == measure.kind and all(mine[key] <= theirs[key] for key in mine):
+            if mine != theirs:
+                return True
+            if k < place and other.params == measure.params:
+                return True
+        if other.kind == measure.kind and measure.name.startswith(f"{other.name}, "):
+            return True
+    return False
+
+
+def _sets(measure: Measure) -> dict[str, frozenset[str]]:
+    return {key: frozenset(measure.conditions(key)) for key in measure.condition_keys()}
 
 
 def attacked(metrics: pd.DataFrame, measures: list[Measure]) -> dict[str, list[Attacked]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import isnan
 from typing import TYPE_CHECKING
 
-from pyadvspur.metrics import KINDS
+from pyadvspur.metrics.kinds import find
 from pyadvspur.report import selection
 
 if TYPE_CHECKING:
@@ -18,33 +18,99 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Column:
+    """rank: how early it gives way where a table is too wide; 0 = never."""
+
     title: str
     text: bool = False
+    rank: int = 0
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of ready text. note: what holds for all of it."""
+    """A table of ready text. note: what holds for all of it. notes: what holds for some numbers, line by line."""
 
     caption: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[str, ...], ...]
     note: str
+    notes: tuple[str, ...] = ()
+
+
+_NOTE = (
+    "Brackets hold 95 % intervals. n counts images. Robust accuracy is an upper bound: a point counts as broken only "
+    "if the float32 model gets it wrong inside the ball."
+)
+_KIND_TITLES = {
+    "class_accuracy": "accuracy",
+    "group_accuracy": "accuracy of groups",
+    "group_mean": "means over groups",
+}
 
 
 def trade_off(run: Run, metrics: pd.DataFrame | None = None) -> dict[str, Table]:
-    """The main table of each benchmark: clean accuracy, robust accuracy, and every reliance metric."""
+    """The main table of each benchmark: clean accuracy, its metrics (see `selection.main`), robust accuracy, and the
+    accuracies that the metrics are made of."""
     metrics = run.metrics() if metrics is None else metrics
     models = run.models()
-    return {
-        name: _table(
-            metrics[metrics["benchmark"] == name], models, measures, _more(run, name), _how(run, name)
+    found = {}
+    for name, measures in run.measures().items():
+        mine = metrics[metrics["benchmark"] == name]
+        clean = mine[mine["attack"] == "none"]
+        chosen = selection.main(measures, _named(run, name))
+        shown = []
+        for k, measure in enumerate(chosen):
+            accuracy = measure.kind in selection.ACCURACIES
+            title = f"{measure.name}\nclean" if accuracy and k == 0 else measure.name
+            rank = 0 if k == 0 else 3 if accuracy else 1
+            shown.append((title, measure, clean[clean["measure"] == measure.name], rank))
+        place = next((k for k, (_, m, _, rank) in enumerate(shown) if rank == 3), len(shown))
+        shown[place:place] = _robust(mine, measures)
+        caption = f"robustness and reliance on spurious features{_how(run, name)}"
+        found[name] = _table(caption, shown, models, _NOTE)
+    return found
+
+
+def details(run: Run, metrics: pd.DataFrame | None = None) -> dict[str, list[Table]]:
+    """What the main table of each benchmark pools or leaves out, clean: one table a kind, say RFS by level."""
+    metrics = run.metrics() if metrics is None else metrics
+    models, found = run.models(), {}
+    for name, measures in run.measures().items():
+        clean = metrics[(metrics["benchmark"] == name) & (metrics["attack"] == "none")]
+        found[name] = []
+        for kind, chosen in selection.details(measures, _named(run, name)).items():
+            shown = [(m.name, m, clean[clean["measure"] == m.name], 0) for m in chosen]
+            title = _KIND_TITLES.get(kind, kind.replace("_", " "))
+            found[name].append(_table(f"{title} in detail", shown, models, "Brackets hold 95 % intervals."))
+    return found
+
+
+def number(kind: str, value: float, low: float, high: float) -> str:
+    """A value with its interval: per cent (points for gaps) for shares of images, plain for ratios."""
+    if isnan(value):
+        return "undefined"
+    if find(kind).percent:
+        return f"{100 * value:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
+    return f"{value:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def all_metrics(metrics: pd.DataFrame) -> Table:
+    """Every metric of a benchmark, one row each."""
+    columns = (
+        Column("model", True), Column("metric", True), Column("attack", True), Column("radius"),
+        Column("value [95 % interval]"), Column("n"), Column("note", True),
+    )  # fmt: skip
+    rows = tuple(
+        (
+            str(r.model), str(r.measure), "" if r.attack == "none" else str(r.attack),
+            "" if r.attack == "none" else selection.radius(r.eps), number(r.kind, r.value, r.low, r.high), str(r.n),
+            r.note.removeprefix("undefined: "),
         )
-        for name, measures in run.measures().items()
-    }
+        for r in metrics.itertuples()
+    )  # fmt: skip
+    return Table("all metrics", columns, rows, "")
 
 
-def _more(run: Run, benchmark: str) -> list[str]:
+def _named(run: Run, benchmark: str) -> list[str]:
     """Names of measures that the benchmark wants in its main table beside those that every table has."""
     return run.record.get("shown", {}).get(benchmark, [])
 
@@ -57,71 +123,50 @@ def _how(run: Run, benchmark: str) -> str:
     return "".join(f"; {part}" for part in parts + ([f"readout: {readout}"] if readout else []))
 
 
-def number(kind: str, value: float, low: float, high: float) -> str:
-    """A value with its interval: per cent (points for gaps) for shares of images, plain for ratios."""
-    if isnan(value):
-        return "-"
-    if KINDS[kind].percent:
-        return f"{100 * value:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
-    return f"{value:.2f} [{low:.2f}, {high:.2f}]"
-
-
-def all_metrics(metrics: pd.DataFrame) -> Table:
-    """Every metric of a benchmark, one row each."""
-    columns = (
-        Column("model", True), Column("metric", True), Column("attack", True), Column("radius"),
-        Column("value [95 % interval]"), Column("n"),
-    )  # fmt: skip
-    rows = tuple(
-        (
-            str(r.model), str(r.measure), "" if r.attack == "none" else str(r.attack),
-            "" if r.attack == "none" else selection.radius(r.eps), number(r.kind, r.value, r.low, r.high), str(r.n),
-        )
-        for r in metrics.itertuples()
-    )  # fmt: skip
-    return Table("all metrics", columns, rows, "")
-
-
-def _table(
-    metrics: pd.DataFrame, models: pd.DataFrame, measures: list[Measure], more: list[str], how: str
-) -> Table:
-    shown: list[tuple[str, pd.DataFrame]] = []
-    clean = metrics[metrics["attack"] == "none"]
-    accuracies = [m for m in measures if m.kind == "accuracy"]
-    accuracies += [m for m in measures if m.kind == "class_accuracy" and m.name in more]
-    first = next(iter(accuracies), None)
-    for measure in measures:
-        if measure is first or (measure.kind == "accuracy" and measure.name in more):
-            shown.append((f"{measure.name}\nclean, %", clean[clean["measure"] == measure.name]))
+def _robust(metrics: pd.DataFrame, measures: list[Measure]) -> list[tuple[str, Measure, pd.DataFrame, int]]:
+    """Columns of robust accuracies, each attack at the radius where the models differ most."""
+    by_name, found = {m.name: m for m in measures}, []
     for name, choices in selection.attacked(metrics, measures).items():
         for choice in choices:
-            here = (
-                (metrics["attack"] == choice.attack)
-                & (metrics["eps"] == choice.eps)
-                & (metrics["measure"] == name)
-            )
-            shown.append((f"{name}\n{choice.norm} {selection.radius(choice.eps)}, %", metrics[here]))
-    chosen = [*selection.reliance(measures), *selection.by_group(measures)]
-    more_of_them = [m for m in measures if m.name in more and m.kind != "accuracy" and m not in (first, *chosen)]
-    for measure in [*chosen, *more_of_them]:
-        unit = ", %" if measure.about.percent else ""
-        shown.append((f"{measure.name}{unit}", clean[clean["measure"] == measure.name]))
+            at = (metrics["attack"] == choice.attack) & (metrics["eps"] == choice.eps)
+            rows = metrics[at & (metrics["measure"] == name)]
+            title = f"{name}\n{choice.norm} {selection.radius(choice.eps)}"
+            found.append((title, by_name[name], rows, 2 if found else 1))
+    return found
+
+
+def _table(caption: str, shown: list, models: pd.DataFrame, note: str) -> Table:
     columns, cells = [Column("model", True)], []
-    for title, frame in shown:
+    for title, measure, frame, rank in shown:
         counts = set(frame["n"])
-        columns.append(Column(f"{title}\nn = {counts.pop()}" if len(counts) == 1 else title))
-        cells.append({r.model: _cell(r, len(counts) > 1) for r in frame.itertuples()})
+        unit = ", %" if measure.about.percent else ""
+        head = f"{title}{unit}" + (f"\nn = {counts.pop()}" if len(counts) == 1 else "")
+        columns.append(Column(head, rank=rank))
+        cells.append({r.model: _cell(r, len(set(frame["n"])) > 1) for r in frame.itertuples()})
     rows = tuple((name, *(column.get(name, "-") for column in cells)) for name in _ordered(models))
-    note = (
-        "Brackets hold 95 % intervals. n counts images. Robust accuracy is an upper bound: a point counts as broken "
-        "only if the float32 model gets it wrong inside the ball."
+    return Table(
+        caption, tuple(columns), rows, note, _notes([(title, frame) for title, _, frame, _ in shown])
     )
-    return Table(f"robustness and reliance on spurious features{how}", tuple(columns), rows, note)
 
 
 def _cell(row, with_n: bool) -> str:
     text = number(row.kind, row.value, row.low, row.high)
     return f"{text} n={row.n}" if with_n else text
+
+
+def _notes(shown: list[tuple[str, pd.DataFrame]]) -> tuple[str, ...]:
+    """What the notes of the columns say, each once: of which columns, and of which models unless of all."""
+    by_text: dict[tuple[str, str], list[str]] = {}
+    for title, frame in shown:
+        notes: dict[str, list[str]] = {}
+        for row in frame.itertuples():
+            if row.note:
+                notes.setdefault(row.note, []).append(str(row.model))
+        for text, names in notes.items():
+            few = names if len(names) <= 3 else [*names[:3], f"{len(names) - 3} more"]
+            about = "" if len(names) == len(frame) else f" ({', '.join(few)})"
+            by_text.setdefault((text, about), []).append(" ".join(title.split("\n")))
+    return tuple(f"{'; '.join(titles)}{about}: {text}" for (text, about), titles in by_text.items())
 
 
 def _ordered(models: pd.DataFrame) -> list[str]:

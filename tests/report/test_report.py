@@ -131,3 +131,82 @@ def test_an_empty_run_is_named(tmp_path, monkeypatch):
         evaluation.evaluate({"a": toys.Net(0)}, [toys.Toy()], out=tmp_path, progress=False)
     with pytest.raises(AdvSpurError, match="no finished outcomes"):
         report.write(evaluation.load(tmp_path), tmp_path / "page.html")
+
+
+def measured(kind, name, **params):
+    from pyadvspur.metrics import Measure
+
+    return Measure(kind, name, **params)
+
+
+def test_the_main_table_pools_levels_and_keeps_variants_for_the_second():
+    levels = [measured("rfs", f"RFS, std={k}", fg=[f"fg{k}"], bg=[f"bg{k}"]) for k in (1, 2)]
+    single = [measured("class_accuracy", f"accuracy, fg std={k}", condition=f"fg{k}") for k in (1, 2)]
+    pooled = measured("rfs", "RFS, std noise", fg=["fg1", "fg2"], bg=["bg1", "bg2"])
+    first = measured("class_accuracy", "accuracy", condition="test")
+    variant = measured("rfs", "RFS, std noise, val origin", fg="v/fg1", bg="v/bg1")
+    robust = measured("robust_accuracy", "robust accuracy", condition="test")
+    rival10 = [*levels, first, robust, pooled, *single, variant]
+    assert selection.main(rival10) == [first, pooled]
+    assert selection.main(rival10, [variant.name]) == [first, pooled, variant]
+    assert selection.details(rival10) == {"rfs": [*levels, variant], "class_accuracy": single}
+
+    accuracies = {
+        name: measured("accuracy", name, condition=name) for name in ("original", "same", "rand", "only_fg")
+    }
+    gap = measured("bg_gap", "BG-gap", same="same", rand="rand")
+    again = measured("bg_gap", "the same gap", same="same", rand="rand")
+    imagenet9 = [*accuracies.values(), gap, again]
+    assert selection.main(imagenet9) == [accuracies["original"], gap, accuracies["same"], accuracies["rand"]]
+    assert selection.main(imagenet9, ["only_fg"])[-1] == accuracies["only_fg"]
+
+    # RCS is made of two noisy accuracies; the clean one comes first wherever it is listed
+    core = measured("class_accuracy", "core accuracy", condition=["b/0", "b/1"])
+    other = measured("class_accuracy", "spurious accuracy", condition=["f/0", "f/1"])
+    rcs = measured("rcs", "RCS", core=["b/0", "b/1"], spurious=["f/0", "f/1"])
+    clean = measured("class_accuracy", "accuracy, core images", condition="core")
+    assert selection.main([rcs, core, other, clean]) == [clean, rcs, core, other]
+
+
+@pytest.fixture(scope="module")
+def broken(run, tmp_path_factory):
+    """The run, with one model's RFS undefined and images left out of another's."""
+    frame = run.metrics()
+    rfs = frame["kind"] == "rfs"
+    gone = rfs & (frame["model"] == "cnn_standard")
+    frame.loc[gone, ["value", "low", "high"]] = np.nan
+    frame.loc[gone, "note"] = "undefined: mean accuracy is 0, no gap is possible"
+    frame.loc[rfs & (frame["model"] == "cnn_l2_a"), "note"] = "3 of 60 images left out (3 with errors)"
+    return frame
+
+
+def test_undefined_numbers_are_named_and_drawn_around(run, broken, tmp_path, monkeypatch):
+    [table] = tables.trade_off(run, broken).values()
+    row = next(row for row in table.rows if row[0] == "cnn_standard")
+    assert row.count("undefined") == 1
+    assert "RFS (cnn_standard): undefined: mean accuracy is 0, no gap is possible" in table.notes
+    assert "RFS (cnn_l2_a): 3 of 60 images left out (3 with errors)" in table.notes
+    listed = [row for row in tables.all_metrics(broken).rows if row[4] == "undefined"]
+    assert {row[-1] for row in listed} == {"mean accuracy is 0, no gap is possible"}
+    monkeypatch.setattr(type(run), "metrics", lambda self: broken)
+    page = report.write(run, tmp_path / "page.html").read_text()
+    assert "RFS (cnn_standard): undefined: mean accuracy is 0" in page
+    nothing = broken.assign(value=np.nan, low=np.nan, high=np.nan, note="undefined: no image")
+    monkeypatch.setattr(type(run), "metrics", lambda self: nothing)
+    assert report.write(run, tmp_path / "page.html").read_text().count("undefined") > 10
+
+
+def test_wide_tables_come_in_blocks(run, capsys, monkeypatch):
+    from pyadvspur.cli import printing
+
+    [table] = report.trade_off(run).values()
+    monkeypatch.setattr(printing, "_WIDE", 60)
+    printing.print_table("title", table)
+    text = capsys.readouterr().out
+    assert text.count("cnn_l2_a") > 1
+    assert max(map(len, text.split("\n"))) <= 60
+    whole = "".join(text.split())
+    for column in table.columns:
+        assert column.rank == 3 or "".join(column.title.split()[0]) in whole
+    shown = [cell for row in table.rows for cell in row]
+    assert sum(cell.split(" [")[0] in text for cell in shown) > 0.8 * len(shown)
