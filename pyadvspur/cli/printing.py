@@ -68,8 +68,8 @@ def _width(table: Table, columns: list[int], folded: bool) -> int:
     for k in columns:
         cells = [_head(table.columns[k].title, folded)]
         cells += [_cell(row[k].removeprefix(prefix) if k == 0 else row[k], folded) for row in table.rows]
-        total += 2 + max(len(line) for cell in cells for line in cell.split("\n"))
-    return total + 2
+        total += 3 + max(len(line) for cell in cells for line in cell.split("\n"))  # padding and divider
+    return total + 1
 
 
 def _head(title: str, folded: bool) -> str:

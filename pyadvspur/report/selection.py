@@ -49,26 +49,21 @@ def main(measures: list[Measure], named: Iterable[str] = ()) -> list[Measure]:
     """The measures that a benchmark's main table has a column for, without robust accuracies; in order.
 
     First the first accuracy that is not one of the two a ratio such as RCS is made of; then, as the benchmark lists
-    them, the metrics that are no accuracies; then means over classes, the accuracies that the metrics are made of, and
-    those the benchmark asks for (`named`). Left to `details`: one level of a metric that another pools over levels
-    (its conditions are some of the other's), repetitions, and variants, whose name goes on after another's with a
-    comma ("RFS, std noise, val origin" beside "RFS, std noise").
+    them, the metrics that are no accuracies; then means over classes and the accuracies that the metrics are made of;
+    last, whatever else the benchmark asks for (`named`). Left to `details`: one level of a metric that another pools
+    over levels (its conditions are some of the other's), repetitions, and variants, whose name goes on after another's
+    with a comma ("RFS, std noise, val origin" beside "RFS, std noise").
     """
     clean = [m for m in measures if m.kind != "robust_accuracy"]
-    named = set(named)
-    kept = [m for k, m in enumerate(clean) if m.name in named or not _is_part(m, clean, k)]
+    kept = [m for k, m in enumerate(clean) if not _is_part(m, clean, k)]
     metrics = [m for m in kept if m.kind not in ACCURACIES]
     used = {s for m in metrics for s in _sets(m).values()}
     corrupted = {s for m in metrics if not m.about.percent for s in _sets(m).values()}
     accuracies = [m for m in kept if m.kind in ACCURACIES]
-    first = next((m for m in accuracies if not set(_sets(m).values()) & corrupted), None)
-    beside = [
-        m
-        for m in accuracies
-        if m is not first
-        and (m.name in named or m.kind == "class_accuracy" or set(_sets(m).values()) <= used)
-    ]
-    return [*([first] if first else []), *metrics, *beside]
+    first = [m for m in accuracies if not set(_sets(m).values()) & corrupted][:1]
+    beside = [m for m in accuracies if m.kind == "class_accuracy" or set(_sets(m).values()) <= used]
+    asked = [m for m in clean if m.name in set(named)]
+    return list({m.name: m for m in (*first, *metrics, *beside, *asked)}.values())
 
 
 def details(measures: list[Measure], named: Iterable[str] = ()) -> dict[str, list[Measure]]:

@@ -48,8 +48,8 @@ _KIND_TITLES = {
 
 
 def trade_off(run: Run, metrics: pd.DataFrame | None = None) -> dict[str, Table]:
-    """The main table of each benchmark: clean accuracy, its metrics (see `selection.main`), robust accuracy, and the
-    accuracies that the metrics are made of."""
+    """The main table of each benchmark: clean accuracy, robust accuracy, its metrics, and the accuracies that these are
+    made of. `selection.main` chooses."""
     metrics = run.metrics() if metrics is None else metrics
     models = run.models()
     found = {}
@@ -63,8 +63,7 @@ def trade_off(run: Run, metrics: pd.DataFrame | None = None) -> dict[str, Table]
             title = f"{measure.name}\nclean" if accuracy and k == 0 else measure.name
             rank = 0 if k == 0 else 3 if accuracy else 1
             shown.append((title, measure, clean[clean["measure"] == measure.name], rank))
-        place = next((k for k, (_, m, _, rank) in enumerate(shown) if rank == 3), len(shown))
-        shown[place:place] = _robust(mine, measures)
+        shown[1:1] = _robust(mine, measures)
         caption = f"robustness and reliance on spurious features{_how(run, name)}"
         found[name] = _table(caption, shown, models, _NOTE)
     return found
