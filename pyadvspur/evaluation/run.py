@@ -66,6 +66,15 @@ class Run:
             self._derived = (len(outcomes), summarise(outcomes, self.measures()))
         return self._derived[1].copy()
 
+    def compare(self, model_a: str, model_b: str, **options: Any) -> pd.DataFrame:
+        """Every measure of one model minus another's, on the images that both were shown, with paired intervals.
+
+        options: those of `metrics.compare` (both_right, level, interval, mid_p).
+        """
+        from pyadvspur.metrics import compare
+
+        return compare(self.outcomes(), model_a, model_b, self.measures(), **options)
+
     def measures(self) -> dict[str, list[Measure]]:
         """What each benchmark measures, as it was when the run was started. A kind whose plug-in is gone is left out,
         with a warning that names it: the outcomes are all there."""

@@ -106,6 +106,15 @@ def test_the_page_is_self_contained_and_reproducible(run, tmp_path):
     assert "<own>" not in page.replace("&lt;own>", "")
 
 
+def test_a_run_compares_its_models_in_pairs(run):
+    table = run.compare("cnn_l2_a", "cnn_l2_b")
+    one, two = (
+        run.metrics().query("model == @name")["value"].to_numpy() for name in ("cnn_l2_a", "cnn_l2_b")
+    )
+    assert table["difference"].to_numpy() == pytest.approx(one - two, abs=1e-12, nan_ok=True)
+    assert set(table["attack"]) == set(run.metrics()["attack"])
+
+
 def test_figures_as_files(run, tmp_path):
     paths = report.save(report.figures(run), tmp_path / "figures")
     assert sorted({path.suffix for path in paths}) == [".png", ".svg"]
