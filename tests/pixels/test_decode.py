@@ -88,15 +88,27 @@ def test_sixteen_bits(tmp_path):
             read(path)
 
 
-def png_header(width: int, height: int) -> bytes:
+def png(width: int, height: int, depth: int, data: bytes) -> bytes:
+    """A PNG of RGB pixels, written by hand."""
+
     def chunk(kind: bytes, data: bytes) -> bytes:
         body = kind + data
         return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
 
-    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
-    )
+    head = struct.pack(">IIBBBBB", width, height, depth, 2, 0, 0, 0)
+    parts = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + parts
+
+
+def test_sixteen_bit_colour_keeps_its_upper_bits(tmp_path):
+    deep = np.random.default_rng(2).integers(0, 2**16, (5, 7, 3), dtype=np.uint16)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in deep)
+    (tmp_path / "deep.png").write_bytes(png(7, 5, 16, rows))
+    np.testing.assert_array_equal(pixels.read_rgb(tmp_path / "deep.png"), (deep >> 8).astype(np.uint8))
+
+
+def png_header(width: int, height: int) -> bytes:
+    return png(width, height, 8, b"")
 
 
 def jpeg_header(width: int, height: int) -> bytes:
