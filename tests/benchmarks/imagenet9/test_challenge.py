@@ -84,8 +84,15 @@ def test_equal_to_trying_every_pair(bench, net):
     assert found.possible == 45 * 45
 
 
-def test_rows_do_not_depend_on_batches(bench, net):
+def test_rows_do_not_depend_on_batches_and_threads(bench, net):
     results = [bench.challenge(net, batch_size=size) for size in (1, 7, 64, 5000)]
+    threads = torch.get_num_threads()
+    try:
+        for n in (1, 3):
+            torch.set_num_threads(n)
+            results.append(bench.challenge(net))
+    finally:
+        torch.set_num_threads(threads)
     assert len({result.finished for result in results}) == 1
     # one at a time wastes nothing
     assert results[0].forwards == sum(row.tried for row in results[0].finished) < 45 * 45
