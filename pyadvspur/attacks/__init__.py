@@ -14,6 +14,7 @@ from pyadvspur.attacks.ensemble import ensemble
 from pyadvspur.attacks.fab import fab
 from pyadvspur.attacks.forward import Forward
 from pyadvspur.attacks.guard import evaluating
+from pyadvspur.attacks.minimal_radius import MinimalRadius, minimal_radius
 from pyadvspur.attacks.pgd import pgd
 from pyadvspur.attacks.points import Points, load_points, save_points
 from pyadvspur.attacks.recheck import Rechecked, recheck
@@ -28,6 +29,7 @@ __all__ = [
     "AttackResult",
     "AttackSpec",
     "Forward",
+    "MinimalRadius",
     "Points",
     "Rechecked",
     "Recipe",
@@ -39,6 +41,7 @@ __all__ = [
     "evaluating",
     "fab",
     "load_points",
+    "minimal_radius",
     "parse",
     "pgd",
     "project",

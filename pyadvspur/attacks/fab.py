@@ -67,8 +67,9 @@ class Fab(Searcher):
         if batch.target is not None:
             return FabBatch(**fields, classes=batch.target[:, None])
         logits = self.forward.logits(batch.x0)
-        wrong = logits.scatter(1, batch.y[:, None], float("-inf"))
-        return FabBatch(**fields, classes=wrong.topk(min(self.n_targets, logits.shape[1] - 1), 1).indices)
+        wrong = logits.scatter(1, batch.y[:, None], float("-inf")).nan_to_num(nan=float("-inf"))
+        order = wrong.argsort(dim=1, descending=True, stable=True)
+        return FabBatch(**fields, classes=order[:, : min(self.n_targets, logits.shape[1] - 1)])
 
     def _search(self, batch: FabBatch, columns: slice, found: Found, number: int) -> FabBatch:
         """steps steps towards these columns of batch.classes: the samples that still stand."""

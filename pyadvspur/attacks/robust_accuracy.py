@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 
 import torch
 
+from pyadvspur.attacks.curve import curve_frame
+from pyadvspur.attacks.minimal_radius import minimal_radius
 from pyadvspur.attacks.sweep import as_radii, sweep
 from pyadvspur.errors import bad
-
-_Z95 = 1.959963984540054  # normal quantile of a two-sided 95 % interval
-
-
-def wilson(k: int, n: int, z: float = _Z95) -> tuple[float, float]:
-    """Wilson's score interval for k successes in n trials; (0, 1) when n = 0. Source: Wilson 1927."""
-    if n == 0:
-        return 0.0, 1.0
-    p, w = k / n, z * z / n
-    centre, half = (p + w / 2) / (1 + w), z * math.sqrt(p * (1 - p) / n + w / (4 * n)) / (1 + w)
-    return (0.0 if k == 0 else centre - half), (1.0 if k == n else centre + half)
 
 
 def robust_accuracy(
@@ -39,22 +29,26 @@ def robust_accuracy(
     of samples that the attack did not break, an upper bound of the true robust accuracy; low, high: 95 % Wilson
     interval. A sample counts as accurate only where the clean prediction is right (logits that are not finite
     are wrong).
-    """
-    import pandas as pd
 
+    attack="minimal_radius" takes the curve from one search of each sample's smallest radius; options are then those of
+    `minimal_radius` (preset= for what it tries), which does not look beyond the largest eps.
+    """
     eps = [float(e) for e in as_radii(eps)]
     held, n = torch.zeros(len(eps), dtype=torch.int64), 0
     for batch in _batches(data):
         x, y, *ids = batch
         ids = ids[0] if ids else torch.arange(n, n + len(x))
-        result = sweep(model, x, y, norm, eps, attack, steps=steps, seed=seed, ids=ids, **options)
-        held += (result.clean_correct & ~result.broken).sum(1).cpu()
+        if attack == "minimal_radius":
+            if steps is not None:
+                options["steps"] = steps
+            limit = {"eps_max": eps[-1]} if eps and eps[-1] > 0 else {}
+            stands = minimal_radius(model, x, y, norm, seed=seed, ids=ids, **limit, **options).held_at(eps)
+        else:
+            result = sweep(model, x, y, norm, eps, attack, steps=steps, seed=seed, ids=ids, **options)
+            stands = result.clean_correct & ~result.broken
+        held += stands.sum(1).cpu()
         n += len(x)
-    rows = []
-    for radius, k in zip(eps, held.tolist()):
-        low, high = wilson(k, n)
-        rows.append({"eps": radius, "accuracy": k / n if n else math.nan, "low": low, "high": high, "n": n})
-    return pd.DataFrame(rows, columns=["eps", "accuracy", "low", "high", "n"])
+    return curve_frame(eps, held.tolist(), n)
 
 
 def _batches(data):
