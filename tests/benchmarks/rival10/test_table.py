@@ -180,3 +180,43 @@ def test_batches_change_nothing(run, tmp_path):
         for size in (64, 7)
     )
     assert whole.equals(cut)
+
+
+def test_a_thousand_outputs_read_three_ways(run, tmp_path):
+    outputs = (675, 867, 436, 511, 404, 895, 510, 628, 283, 285, 207, 208, 339, 340, 352, 353, 31, 32, 11, 12)
+    images, _, labels, names = read(run / "data")
+    places = [WNIDS.index(name.split("_")[0]) for name in names]
+    x = torch.tensor(images).permute(0, 3, 1, 2).float() / 255
+    net = torch.nn.Sequential(torch.nn.AvgPool2d(4), torch.nn.Flatten(), torch.nn.Linear(192, 1000))
+    with torch.no_grad():  # the nearest mean: of an ImageNet class, or, elsewhere, of some images
+        small = net[:2](x)
+        means = small[torch.randint(len(x), (1000, 3), generator=torch.Generator().manual_seed(0))].mean(1)
+        for place, output in enumerate(outputs):
+            means[output] = small[[k for k, p in enumerate(places) if p == place]].mean(0)
+        net[2].weight.copy_(2 * means)
+        net[2].bias.copy_(-means.square().sum(1))
+        net[2].bias[list(outputs)] += 1
+        logits = net(x)
+    best = [int(row.argmax()) for row in logits]
+    inside = [outputs.index(int(max(outputs, key=lambda o: row[o]))) for row in logits]
+    slow = {
+        "index": ([b == outputs[place] for b, place in zip(best, places)], places),
+        "any": ([b in outputs and outputs.index(b) // 2 == label for b, label in zip(best, labels)], labels),
+        "restricted": ([k // 2 == label for k, label in zip(inside, labels)], labels),
+    }
+    ids = [number(name) for name in names]
+    values = set()
+    for way, (correct, strata) in slow.items():
+        name = f"rival10={run / 'data'}?size={SIDE}&head=none&outputs={way}&levels=quick&trials=1"
+        found = evaluation.evaluate({"net": net}, [name], out=tmp_path / way, progress=False)
+        rows = found.outcomes()
+        mine = rows[rows["condition"] == "test"].set_index("sample").loc[ids]
+        assert mine["correct"].tolist() == correct
+        expected = class_mean([int(c) for c in correct], strata, range(len(correct)))
+        value = found.metrics().set_index("measure").loc["accuracy", "value"]
+        assert value == pytest.approx(expected, rel=0, abs=1e-12)
+        values.add(value)
+        both = rows[rows["condition"] == "all_val"]
+        assert len(both) == 40
+    assert len(values) == 3
+    assert not any((tmp_path / way / "heads").exists() for way in slow)
