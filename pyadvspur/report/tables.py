@@ -70,7 +70,10 @@ def trade_off(run: Run, metrics: pd.DataFrame | None = None) -> dict[str, Table]
 
 
 def details(run: Run, metrics: pd.DataFrame | None = None) -> dict[str, list[Table]]:
-    """What the main table of each benchmark pools or leaves out, clean: one table a kind, say RFS by level."""
+    """What the main table of each benchmark pools or leaves out, clean: one table a kind, say RFS by level.
+
+    The longer side goes down: a row a measure where there are more of them than models, else a row a model.
+    """
     metrics = run.metrics() if metrics is None else metrics
     models, found = run.models(), {}
     for name, measures in run.measures().items():
@@ -79,7 +82,8 @@ def details(run: Run, metrics: pd.DataFrame | None = None) -> dict[str, list[Tab
         for kind, chosen in selection.details(measures, _named(run, name)).items():
             shown = [(m.name, m, clean[clean["measure"] == m.name], 0) for m in chosen]
             title = _KIND_TITLES.get(kind, kind.replace("_", " "))
-            found[name].append(_table(f"{title} in detail", shown, models, "Brackets hold 95 % intervals."))
+            make = _turned if len(shown) > len(models) else _table
+            found[name].append(make(f"{title} in detail", shown, models, "Brackets hold 95 % intervals."))
     return found
 
 
@@ -148,6 +152,22 @@ def _table(caption: str, shown: list, models: pd.DataFrame, note: str) -> Table:
     )
 
 
+def _turned(caption: str, shown: list, models: pd.DataFrame, note: str) -> Table:
+    """`_table` with a row a measure and a column a model."""
+    names = _ordered(models)
+    units = {title: ", %" if measure.about.percent else "" for title, measure, _, _ in shown}
+    rows = []
+    for title, _, frame, _ in shown:
+        counts = set(frame["n"])
+        cells = {r.model: _cell(r, len(counts) > 1) for r in frame.itertuples()}
+        n = str(next(iter(counts))) if len(counts) == 1 else ""
+        rows.append((f"{title}{units[title]}", *(cells.get(name, "-") for name in names), n))
+    columns = (Column("metric", True), *(Column(name) for name in names), Column("n"))
+    return Table(
+        caption, columns, tuple(rows), note, _notes([(title, frame) for title, _, frame, _ in shown])
+    )
+
+
 def _cell(row, with_n: bool) -> str:
     text = number(row.kind, row.value, row.low, row.high)
     return f"{text} n={row.n}" if with_n else text
@@ -162,10 +182,14 @@ def _notes(shown: list[tuple[str, pd.DataFrame]]) -> tuple[str, ...]:
             if row.note:
                 notes.setdefault(row.note, []).append(str(row.model))
         for text, names in notes.items():
-            few = names if len(names) <= 3 else [*names[:3], f"{len(names) - 3} more"]
-            about = "" if len(names) == len(frame) else f" ({', '.join(few)})"
+            about = "" if len(names) == len(frame) else f" ({_few(names, ', ')})"
             by_text.setdefault((text, about), []).append(" ".join(title.split("\n")))
-    return tuple(f"{'; '.join(titles)}{about}: {text}" for (text, about), titles in by_text.items())
+    return tuple(f"{_few(titles, '; ')}{about}: {text}" for (text, about), titles in by_text.items())
+
+
+def _few(names: list[str], between: str) -> str:
+    """At most four names, and how many more."""
+    return between.join(names if len(names) <= 4 else [*names[:3], f"{len(names) - 3} more"])
 
 
 def _ordered(models: pd.DataFrame) -> list[str]:

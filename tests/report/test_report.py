@@ -106,6 +106,24 @@ def test_the_page_is_self_contained_and_reproducible(run, tmp_path):
     assert "<own>" not in page.replace("&lt;own>", "")
 
 
+def test_details_hold_what_the_main_table_leaves_out(run):
+    metrics = run.metrics()
+    [main], [found] = report.trade_off(run).values(), report.details(run).values()
+    clean = metrics[metrics["attack"] == "none"]
+    told = sum(len(t.rows) * (len(t.columns) - 1 - (t.columns[0].title == "metric")) for t in found)
+    robust = sum("robust" in column.title for column in main.columns)
+    assert told + len(main.rows) * (len(main.columns) - 1 - robust) == len(clean)
+    from pyadvspur.report.tables import _table, _turned
+
+    shown = [(name, measured("accuracy", name, condition="c"), f, 0) for name, f in clean.groupby("measure")]
+    across, down = (make("caption", shown, run.models(), "") for make in (_table, _turned))
+    for k, (name, *_) in enumerate(shown):
+        assert [row[k + 1].partition(" n=")[0] for row in across.rows] == [
+            cell.partition(" n=")[0] for cell in down.rows[k][1:-1]
+        ]
+        assert down.rows[k][0] == f"{name}, %"
+
+
 def test_a_run_compares_its_models_in_pairs(run):
     table = run.compare("cnn_l2_a", "cnn_l2_b")
     one, two = (
