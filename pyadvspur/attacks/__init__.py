@@ -13,6 +13,7 @@ from pyadvspur.attacks.balls import project, project_l1_box
 from pyadvspur.attacks.ensemble import ensemble
 from pyadvspur.attacks.fab import fab
 from pyadvspur.attacks.forward import Forward
+from pyadvspur.attacks.gradient_report import GradientReport
 from pyadvspur.attacks.guard import evaluating
 from pyadvspur.attacks.minimal_radius import MinimalRadius, minimal_radius
 from pyadvspur.attacks.pgd import pgd
@@ -29,6 +30,7 @@ __all__ = [
     "AttackResult",
     "AttackSpec",
     "Forward",
+    "GradientReport",
     "MinimalRadius",
     "Points",
     "Rechecked",

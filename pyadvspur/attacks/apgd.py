@@ -17,18 +17,19 @@ from pyadvspur.attacks.searcher import Batch, Found
 from pyadvspur.attacks.stage import Stage, settle, whole
 from pyadvspur.native.apgd import STATE, apgd_
 from pyadvspur.native.step import step_
+from pyadvspur.reference.project import wide
 
 SHARE = 0.75  # of the new step; the rest goes on along the last one
 FIRST_STEP = {"linf": 2.0, "l2": 2.0, "l1": 1.0}  # of eps
 L1_FIRST_WIDTH = 0.2  # share of the image that the first l1 steps move
-L1_PERIOD = 4  # steps between l1 checkpoints, at least
+L1_PERIOD = 0.1  # of a phase: between l1 checkpoints (.04 of the whole in the paper)
 PHASES = {"linf": ((1.0, 1.0),), "l2": ((1.0, 1.0),), "l1": ((0.3, 3.0), (0.6, 2.0), (1.0, 1.0))}
 
 
 def windows(steps: int, norm: str) -> dict[int, int]:
     """Checkpoints of a phase of `steps` steps: step number (moves made so far) -> length of the window before it."""
     if norm == "l1":
-        period = max(int(0.04 * steps), L1_PERIOD)
+        period = max(int(L1_PERIOD * steps), 1)
         return dict.fromkeys(range(period, steps, period), period)
     length, least, less = (max(int(share * steps), 1) for share in (0.22, 0.06, 0.03))
     found, at = {}, length
@@ -85,9 +86,17 @@ class Apgd(Loop):
     def _run_one(self, batch: Batch, found: Found, restart: int) -> None:
         given = {name: getattr(batch, name) for name in batch.__dataclass_fields__}
         batch = ApgdBatch(**given)
-        if batch.x is not None:
-            batch.x = batch.x.clone()
+        batch.x = self._begin(batch, restart)
         super().run(batch, found, restart)
+
+    def _begin(self, batch: ApgdBatch, restart: int) -> torch.Tensor:
+        """Where to begin. In l1 a random point takes the clean one's place: spread out, it sets the width of the
+        first steps, and more is found.
+        """
+        if batch.x is None or self.norm != "l1":
+            return self.start(batch, restart) if batch.x is None else batch.x.clone()
+        untouched = (batch.x == batch.x0).flatten(1).all(1)
+        return torch.where(wide(untouched, batch.x), self.start(batch, restart), batch.x)
 
     def move(self, batch: ApgdBatch, grad: torch.Tensor, loss: torch.Tensor, k: int) -> None:
         if k in self.phases:

@@ -68,8 +68,15 @@ class Loop(Searcher):
             kept = self.take_hits(batch, logits, loss, found)
             if kept is not None:
                 batch, loss, grad, usable = batch.select(kept), loss[kept], grad[kept], usable[kept]
+                logits = logits[kept]
             if not len(batch):
                 return
+            if k == 0:
+                batch.first_loss = loss
+            stands = (
+                logits.argmax(1) == batch.y
+            )  # beyond its radius a point may be across, where a loss may be flat
+            found.no_gradient[batch.row[~usable & stands]] = True
             grad = self._mend(batch, grad, usable, restart * self.steps + k)
             self.move(batch, grad, loss, k)
             found.steps[batch.row] += 1
@@ -79,6 +86,10 @@ class Loop(Searcher):
         if kept is not None:
             batch, loss = batch.select(kept), loss[kept]
         self.note_best(batch, loss)
+        found.ended[batch.row] |= (
+            (batch.x != batch.x0).flatten(1).any(1)
+        )  # not where the mask leaves nothing free
+        found.rose[batch.row] |= batch.best_loss > batch.first_loss
         found.held(batch)
 
     def move(self, batch: Batch, grad: torch.Tensor, loss: torch.Tensor, k: int) -> None:

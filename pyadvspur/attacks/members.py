@@ -64,9 +64,15 @@ MEMBERS: dict[str, Member] = {
 # Members in the order in which they run, each on what the earlier ones left standing.
 PRESETS: dict[str, dict[str, tuple[str, ...]]] = {
     "standard": {
-        "linf": ("apgd", "apgd(loss=dlr_targeted)", "fab", "square"),
-        "l2": ("apgd", "apgd(loss=dlr_targeted)", "fab", "square"),
-        "l1": ("apgd(restarts=5)", "apgd(loss=dlr_targeted,n_targets=5)", "fab", "square"),
+        "linf": ("pgd", "apgd", "apgd(loss=dlr_targeted)", "fab", "square"),
+        "l2": ("pgd", "apgd", "apgd(loss=dlr_targeted)", "fab", "square"),
+        "l1": (
+            "pgd",
+            "apgd(restarts=5)",
+            "apgd(loss=dlr_targeted,n_targets=5)",
+            "fab(n_targets=5)",
+            "square",
+        ),
     },
     "fast": dict.fromkeys(NORMS, ("pgd", "apgd(loss=dlr_targeted,n_targets=3,steps=40)")),
 }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from pyadvspur.attacks.balls import distance
+from pyadvspur.attacks.gradient_report import NO_SIGNS, GradientReport
 from pyadvspur.attacks.guard import check_batch, check_eps, check_norm
 from pyadvspur.attacks.run import attacking
 from pyadvspur.attacks.stage import Stage
@@ -25,7 +26,8 @@ class AttackResult:
     (B,), z_y - max_{i != y} z_i at x_adv. zero_gradients, nonfinite_logits: how often a random direction stood in
     for a missing gradient, and how often logits were not finite (such a point never counts as broken). members: the
     names of what ran. broken_by: int64 (B,), which of them broke the sample; -1: none, or wrong without an attack.
-    notes: what ran otherwise than asked (a loss that needs more classes, a smaller chunk).
+    notes: what ran otherwise than asked (a loss that needs more classes, smaller calls). report: signs that the
+    gradients mislead.
     """
 
     x_adv: torch.Tensor
@@ -40,6 +42,7 @@ class AttackResult:
     members: tuple[str, ...] = ()
     broken_by: torch.Tensor | None = None
     notes: tuple[str, ...] = ()
+    report: GradientReport = NO_SIGNS
 
 
 def attack_once(
@@ -57,5 +60,6 @@ def attack_once(
     far = distance(found.x, batch.x, norm).float()
     return AttackResult(
         found.x, found.broken, found.loss, far, found.steps, run.prediction, run.margin, run.zero_gradients,
-        run.nonfinite_logits, run.members, found.broken_by, tuple(run.notes),
+        run.nonfinite_logits, run.members, found.broken_by,
+        tuple(run.notes), run.report,
     )  # fmt: skip

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 
 from pyadvspur.attacks.curve import curve_frame
+from pyadvspur.attacks.gradient_report import GradientReport
 from pyadvspur.attacks.minimal_radius import minimal_radius
 from pyadvspur.attacks.sweep import as_radii, sweep
 from pyadvspur.errors import bad
@@ -27,14 +28,14 @@ def robust_accuracy(
     data: a pair (x, y) of tensors, or an iterable of such pairs (or triples with ids; without them a sample's
     id is its place in the whole). eps: ascending radii. attack, steps, options: those of `sweep`. accuracy: share
     of samples that the attack did not break, an upper bound of the true robust accuracy; low, high: 95 % Wilson
-    interval. A sample counts as accurate only where the clean prediction is right (logits that are not finite
-    are wrong).
+    interval. A sample counts as accurate only where the clean prediction is right (logits that are not finite are
+    wrong). frame.attrs["gradient_report"] and ["notes"]: as in AttackResult, of all batches.
 
     attack="minimal_radius" takes the curve from one search of each sample's smallest radius; options are then those of
     `minimal_radius` (preset= for what it tries), which does not look beyond the largest eps.
     """
     eps = [float(e) for e in as_radii(eps)]
-    held, n = torch.zeros(len(eps), dtype=torch.int64), 0
+    held, n, report, notes = torch.zeros(len(eps), dtype=torch.int64), 0, GradientReport(), {}
     for batch in _batches(data):
         x, y, *ids = batch
         ids = ids[0] if ids else torch.arange(n, n + len(x))
@@ -46,9 +47,13 @@ def robust_accuracy(
         else:
             result = sweep(model, x, y, norm, eps, attack, steps=steps, seed=seed, ids=ids, **options)
             stands = result.clean_correct & ~result.broken
+            report += result.report
+            notes |= dict.fromkeys(result.notes)
         held += stands.sum(1).cpu()
         n += len(x)
-    return curve_frame(eps, held.tolist(), n)
+    frame = curve_frame(eps, held.tolist(), n)
+    frame.attrs |= {"gradient_report": report, "notes": tuple(notes)}
+    return frame
 
 
 def _batches(data):

@@ -11,6 +11,7 @@ import torch
 from pyadvspur.attacks import acceleration, losses
 from pyadvspur.attacks.balls import distance, inside
 from pyadvspur.attacks.forward import Forward, NoGradientError, settle_precision
+from pyadvspur.attacks.gradient_report import GradientReport, saturated
 from pyadvspur.attacks.guard import Checked, evaluating
 from pyadvspur.attacks.searcher import Batch, Found, Searcher
 from pyadvspur.attacks.stage import Stage
@@ -41,6 +42,8 @@ def attacking(
             RuntimeWarning,
             stacklevel=4,
         )
+    if run.report.text:
+        warnings.warn(f"attacks: {run.report.text}", RuntimeWarning, stacklevel=4)
     if run._notes:
         warnings.warn(f"attacks: {'; '.join(run._notes)}", RuntimeWarning, stacklevel=4)
 
@@ -70,6 +73,8 @@ class Run:
             self._check_labels(name, labels)
         self.prediction, self.margin, self.found.broken = self._judge(self.logits, slice(None))
         self.clean_correct = self.prediction == batch.y
+        self.saturated = saturated(self.logits, batch.y) & self.clean_correct
+        self._nonfinite_clean = int((self.prediction == -2).sum())
         self._rank(searchers[0], slice(None))
         for stage in stages:
             self._note(
@@ -87,6 +92,21 @@ class Run:
             forward.note for forward in (self.forward, *(searcher.forward for searcher in self.searchers))
         )
         return list(dict.fromkeys([*self._notes, *filter(None, said)]))
+
+    @property
+    def report(self) -> GradientReport:
+        """Signs so far that the gradients mislead."""
+        found, right = self.found, self.clean_correct
+        gradient_free = [
+            number for number, stage in enumerate(self.stages) if not stage.member.needs_gradient
+        ]
+        alone = len(gradient_free) + len(self.refused) >= len(self.stages)
+        by_black_box = torch.isin(found.broken_by, found.broken_by.new_tensor(gradient_free)) & right
+        return GradientReport(
+            int(right.sum()), int((found.no_gradient & right).sum()), self._nonfinite_clean, int(self.saturated.sum()),
+            int((found.ended & right).sum()), int((found.ended & ~found.rose & right).sum()),
+            0 if alone else int(by_black_box.sum()),
+        )  # fmt: skip
 
     @property
     def zero_gradients(self) -> int:

@@ -30,6 +30,7 @@ class Batch:
     velocity: torch.Tensor | None = None
     best: torch.Tensor | None = None  # the iterate with the highest loss, and that loss
     best_loss: torch.Tensor | None = None
+    first_loss: torch.Tensor | None = None  # at the start
 
     def __len__(self) -> int:
         return len(self.row)
@@ -60,6 +61,8 @@ class Found:
         self.by = 0  # the stage that runs now
         self.broken_by = torch.full((n,), -1, dtype=torch.int64, device=device)
         self.hint_by = self.broken_by.clone()
+        # signs of gradients that mislead: had none at some point; a gradient search ran to its end; its loss rose
+        self.no_gradient, self.ended, self.rose = (torch.zeros_like(self.broken) for _ in range(3))
 
     def broke(self, batch: Batch, loss: torch.Tensor) -> None:
         """batch.x breaks these samples inside their balls."""

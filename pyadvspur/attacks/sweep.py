@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from pyadvspur.attacks.balls import distance
+from pyadvspur.attacks.gradient_report import NO_SIGNS, GradientReport
 from pyadvspur.attacks.guard import check_batch, check_eps
 from pyadvspur.attacks.run import attacking
 from pyadvspur.attacks.spec import AttackSpec
@@ -26,7 +27,7 @@ class SweepResult:
     radius. steps_used: int64 (B,), of all radii. x_adv: float32 (B, C, H, W), the point at the smallest
     radius that broke the sample; the clean image where none did. zero_gradients, nonfinite_logits: as in
     AttackResult. n_forward, n_gradient: samples that went through the model without and with a gradient.
-    members, broken_by (at the smallest radius), notes: as in AttackResult.
+    members, broken_by (at the smallest radius), notes, report: as in AttackResult.
     """
 
     eps: tuple[float, ...]
@@ -44,6 +45,7 @@ class SweepResult:
     members: tuple[str, ...] = ()
     broken_by: torch.Tensor | None = None
     notes: tuple[str, ...] = ()
+    report: GradientReport = NO_SIGNS
 
 
 def as_radii(eps) -> tuple[float, ...]:
@@ -98,5 +100,6 @@ def sweep(
     return SweepResult(
         spec.eps, torch.stack(broken), run.clean_correct, torch.stack(prediction), torch.stack(margin),
         torch.stack(far), found.steps, torch.where(found.broken.view(shape), found.x, batch.x),
-        run.zero_gradients, run.nonfinite_logits, *run.calls, run.members, found.broken_by, tuple(run.notes),
+        run.zero_gradients, run.nonfinite_logits, *run.calls, run.members, found.broken_by,
+        tuple(run.notes), run.report,
     )  # fmt: skip

@@ -24,7 +24,11 @@ def _at(z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 
 
 def unit_spread(z: torch.Tensor) -> torch.Tensor:
-    """Logits (n, K) divided by their own mean absolute deviation, which is a constant for the gradient."""
+    """Logits (n, K) divided by their own mean absolute deviation, which is a constant for the gradient. Two logits stay
+    as they are: their gap over their deviation is always the same, and could not rank points.
+    """
+    if z.shape[1] == 2:
+        return z
     with torch.no_grad():
         spread = (z - z.mean(1, keepdim=True)).abs().mean(1, keepdim=True)
         spread = torch.where((spread > 0) & spread.isfinite(), spread, 1)

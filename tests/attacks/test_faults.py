@@ -103,10 +103,13 @@ def test_a_flat_model_gets_random_directions():
     def flat(x):  # right answer, no gradient at all, except near the middle of the box
         return torch.stack([torch.ones(len(x)), torch.zeros(len(x))], 1) + 0 * x.sum()
 
-    r = attacks.pgd(flat, X, Y, "l2", 0.5, steps=3)
+    with pytest.warns(RuntimeWarning, match="gradients may mislead.*no gradient on 5 of 5.*never rose"):
+        r = attacks.pgd(flat, X, Y, "l2", 0.5, steps=3)
     assert not r.broken.any()
     assert r.zero_gradients == 15
-    alone = attacks.pgd(flat, X[2:3], Y[2:3], "l2", 0.5, steps=3, ids=torch.tensor([2]))
+    assert (r.report.zero_gradients, r.report.flat, r.report.searched) == (5, 5, 5)
+    with pytest.warns(RuntimeWarning, match="gradients may mislead"):
+        alone = attacks.pgd(flat, X[2:3], Y[2:3], "l2", 0.5, steps=3, ids=torch.tensor([2]))
     assert torch.equal(alone.x_adv[0], r.x_adv[2])
 
 

@@ -57,6 +57,11 @@ def test_scale_saturation_and_neighbours_do_not_matter(kind):
         assert torch.equal(torch.cat([part[j] for part in parts]), whole[j])
 
 
+def test_two_classes_rank_points():
+    value, _ = loss(torch.tensor([[2.0, 1.0], [5.0, 1.0]]), torch.tensor([0, 0]), "ce")
+    assert value[0] > value[1]
+
+
 def test_ties_and_flat_rows_have_a_direction_or_say_so():
     flat, y = torch.zeros(1, 5), torch.tensor([2])
     for kind in ("ce", "margin"):
