@@ -72,7 +72,10 @@ class Loop(Searcher):
             if not len(batch):
                 return
             if k == 0:
-                batch.first_loss = loss
+                away = (
+                    (batch.x != batch.x0).flatten(1).any(1)
+                )  # a start that an earlier search had climbed to
+                batch.first_loss = torch.where(away, float("-inf"), loss)
             stands = (
                 logits.argmax(1) == batch.y
             )  # beyond its radius a point may be across, where a loss may be flat

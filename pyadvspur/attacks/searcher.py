@@ -30,7 +30,7 @@ class Batch:
     velocity: torch.Tensor | None = None
     best: torch.Tensor | None = None  # the iterate with the highest loss, and that loss
     best_loss: torch.Tensor | None = None
-    first_loss: torch.Tensor | None = None  # at the start
+    first_loss: torch.Tensor | None = None  # at the clean point, where the search began there
 
     def __len__(self) -> int:
         return len(self.row)
