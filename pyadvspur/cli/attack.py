@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from pyadvspur.cli.printing import Json
+
 app = typer.Typer(help="Adversarial points: recheck them.", no_args_is_help=True, rich_markup_mode=None)
 
 
@@ -28,7 +30,7 @@ def verify(
         typer.Option("--benchmark", "-b", help="NAME=DIR: the clean images must be this benchmark's, too."),
     ] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    json_: Annotated[bool, typer.Option("--json", help="The table as JSON.")] = False,
+    json_: Json = False,
 ) -> None:
     """Recheck every claimed break with an independent judge: float32 forward, ball, box. Exit code 1 if one fails.
 
@@ -37,6 +39,7 @@ def verify(
     """
     import sys
 
+    from pyadvspur.cli.printing import print_json
     from pyadvspur.evaluation import points
 
     def note(text: str) -> None:
@@ -45,7 +48,7 @@ def verify(
     found = list(points.recheck_files(file, model, benchmark=benchmark, device=device, note=note))
     frame = points.table(found)
     if json_:
-        print(frame.to_json(orient="records", indent=1))
+        print_json(frame)
     else:
         print(frame.round(4).to_string(index=False))
     claims = sum(len(answer.rows) for _, answer in found)

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from pyadvspur.cli.printing import Json
+
 _INTERRUPTED = 130  # the shell's code for Ctrl-C
 
 
@@ -24,6 +26,7 @@ def challenge(
     threads: Annotated[int | None, typer.Option(help="CPU threads. Default: torch's.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda. Default: cuda where there is one.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    json_: Json = False,
 ) -> None:
     """Count the objects that some background of the whole set makes a model lose.
 
@@ -52,6 +55,14 @@ def challenge(
             )
             raise typer.Exit(_INTERRUPTED) from None
     accuracy = result.accuracy
+    if json_:
+        from dataclasses import asdict
+
+        from pyadvspur.cli.printing import print_json
+
+        counts = {key: getattr(result, key) for key in ("model", "backgrounds", "forwards", "possible")}
+        print_json({**counts, "challenge_accuracy": asdict(accuracy), "out": out})
+        return
     print(
         f"{result.model}: challenge accuracy {accuracy.value:.1%} [{accuracy.low:.1%}, {accuracy.high:.1%}], "
         f"n = {accuracy.n} foregrounds against {result.backgrounds} backgrounds"

@@ -12,6 +12,7 @@ COMMANDS = {
     "attack": ("attack:app", "Recheck the adversarial points that a run has kept."),
     "train": ("train:train", "Train a series of networks, standard and adversarially; goes on after Ctrl-C."),
     "report": ("report:report", "Write one self-contained page of a run: figures, tables, sample images."),
+    "compare": ("compare:compare", "Two runs, or two models of one, in pairs: differences with intervals."),
     "theory": ("theory:theory", "Solve the Gaussian linear model of adversarial training exactly."),
     "experiment": ("experiment:experiment", "Run one of the experiments, or list them."),
     "models": ("models:app", "List models; verify, convert and fine-tune checkpoints."),

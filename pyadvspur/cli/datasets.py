@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from pyadvspur.cli.printing import Json
+
 app = typer.Typer(
     help="Data on disk: list what is known, verify a folder, or make a small sample.",
     no_args_is_help=True,
@@ -15,11 +17,16 @@ app = typer.Typer(
 
 
 @app.command("list")
-def list_() -> None:
+def list_(json_: Json = False) -> None:
     """One line a benchmark: where to get its data, and under which licence."""
     from pyadvspur import benchmarks
+    from pyadvspur.cli.printing import print_json
 
     names = benchmarks.names()
+    if json_:
+        classes = {name: benchmarks.find(name) for name in names}
+        print_json([{"name": n, "homepage": c.homepage, "licence": c.licence} for n, c in classes.items()])
+        return
     for name in names:
         found = benchmarks.find(name)
         about = [text for text in (found.homepage, found.licence) if text]
@@ -33,20 +40,27 @@ def verify(
         str | None,
         typer.Argument(help="Its folder, with options as DIR?size=32; none for benchmarks made at run time."),
     ] = None,
+    json_: Json = False,
 ) -> None:
     """Say what is there, missing or wrong; exit code 1 if anything is."""
-    from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from pyadvspur import benchmarks
+    from pyadvspur.cli.printing import console, print_json
 
     found = benchmarks.parse(name if folder is None else f"{name}={folder}").verify()
-    table = Table("item", "expected", "found", "", "note", header_style="bold", pad_edge=False)
-    for row in found.itertuples():
-        table.add_row(
-            row.item, _short(row.expected), _short(row.found), "ok" if row.ok else "[red]wrong", row.note
-        )
-    Console().print(table)
+    if json_:
+        print_json(found)
+    else:
+        table = Table("item", "expected", "found", "", "note", header_style="bold", pad_edge=False)
+        for row in found.itertuples():
+            # names of files and what they hold are shown as they are, never read as markup
+            state = Text("ok") if row.ok else Text("wrong", style="red")
+            table.add_row(
+                *map(Text, (row.item, _short(row.expected), _short(row.found))), state, Text(row.note)
+            )
+        console().print(table)
     if not found["ok"].all():
         raise typer.Exit(1)
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from pyadvspur.cli.printing import Json
+
 _ATTACKS = ["linf:1/255,2/255,4/255,8/255(steps=10)", "l2:0.25,0.5,1(steps=10)"]
 _QUICK_ATTACKS = ["linf:2/255,8/255(steps=5)", "l2:0.25,1(steps=5)"]
 
@@ -19,12 +21,14 @@ def demo(
     quick: Annotated[
         bool, typer.Option("--quick", help="Fewer samples and attack steps: half a minute.")
     ] = False,
+    json_: Json = False,
 ) -> None:
     """Evaluate the 22 embedded networks, clean and attacked; print the trade-off, write figures and a page.
 
     No download. Interrupt it with Ctrl-C and run it again: it goes on where it stopped.
     """
     import os
+    import sys
     import time
 
     from pyadvspur import models, report
@@ -38,11 +42,15 @@ def demo(
         benchmarks=["embedded"], attacks=_QUICK_ATTACKS if quick else _ATTACKS, out=out, workers=workers,
         threads=1 if workers > 1 else None, limit=100 if quick else None, device="cpu",
     )  # fmt: skip
-    running.show(run)
+    running.show(run, json_)
     drawn = report.figures(run)
     report.write(run, out / "report.html", drawn)
     figures = report.save(drawn, out / "figures")
-    print(f"\n{time.monotonic() - began:.0f} s. Outcomes: {out}/units; page: {out}/report.html; figures:")
+    to = sys.stderr if json_ else sys.stdout
+    print(
+        f"\n{time.monotonic() - began:.0f} s. Outcomes: {out}/units; page: {out}/report.html; figures:",
+        file=to,
+    )
     for path in figures:
-        print(f"  {path}")
+        print(f"  {path}", file=to)
     running.finish(run)

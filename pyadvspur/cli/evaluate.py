@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from pyadvspur.cli.printing import Json
+
 
 def evaluate(
     model: Annotated[
@@ -62,6 +64,7 @@ def evaluate(
         ),
     ] = "raise",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    json_: Json = False,
 ) -> None:
     """Evaluate models on benchmarks, clean and attacked, and record every outcome.
 
@@ -75,6 +78,7 @@ def evaluate(
         device=device, limit=limit, save_points=save_points, accelerate=accelerate, on_error=on_error,
         progress=not quiet,
     )  # fmt: skip
-    running.show(run)
-    print(f"\nOutcomes are in {out}; `advspur report {out}` writes the page.")
+    running.show(run, json_)
+    if not json_:
+        print(f"\nOutcomes are in {out}; `advspur report {out}` writes the page.")
     running.finish(run)

@@ -7,20 +7,28 @@ from typing import Annotated
 
 import typer
 
+from pyadvspur.cli.printing import Json
+
 
 def experiment(
     context: typer.Context,
     name: Annotated[
         str | None, typer.Argument(help="For example embedded-suite. Without a name: list them.")
     ] = None,
+    json_: Json = False,
 ) -> None:
-    """Run one of the experiments; options after the name go to it."""
+    """Run one of the experiments; options after the name go to it. --json prints its verdict alone."""
+    import contextlib
     import runpy
     import sys
 
+    from pyadvspur.cli.printing import print_json
     from pyadvspur.errors import AdvSpurError, unknown
 
     known = {path.parent.name: path for folder in _folders() for path in sorted(folder.glob("*/run.py"))}
+    if name is None and json_:
+        print_json([{"name": key.replace("_", "-"), "title": _title(known[key])} for key in sorted(known)])
+        return
     if name is None:
         for known_name in sorted(known):
             print(known_name.replace("_", "-"))
@@ -35,9 +43,32 @@ def experiment(
     sys.argv = [str(script), *context.args]
     sys.path.insert(0, str(script.parent))  # an experiment may have modules of its own
     try:
-        runpy.run_path(str(script), run_name="__main__")
+        with contextlib.redirect_stdout(sys.stderr) if json_ else contextlib.nullcontext():
+            runpy.run_path(str(script), run_name="__main__")
     finally:
         sys.argv, sys.path[:] = before
+    if json_:
+        print_json(_verdict(context.args, script))
+
+
+def _title(script: Path) -> str:
+    """The first line of the experiment's README."""
+    readme = script.with_name("README.md")
+    return readme.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ") if readme.is_file() else ""
+
+
+def _verdict(arguments: list[str], script: Path) -> dict | None:
+    """What the experiment wrote into verdict.json of its --out folder; None if it writes none."""
+    import json
+
+    out = Path("runs") / script.parent.name
+    for place, word in enumerate(arguments):
+        if word == "--out" and place + 1 < len(arguments):
+            out = Path(arguments[place + 1])
+        elif word.startswith("--out="):
+            out = Path(word.removeprefix("--out="))
+    file = out / "verdict.json"
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
 
 
 def _folders() -> list[Path]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pyadvspur.cli.printing import Json
 
-def info() -> None:
+
+def info(json_: Json = False) -> None:
     """Show versions, devices, instruction sets and the kernels built in."""
     import os
     import platform
     from importlib.metadata import PackageNotFoundError, version
 
     from pyadvspur import plugins
+    from pyadvspur.cli.printing import print_json
     from pyadvspur.native.core import info as native_info
 
     lines = dict(native_info())
@@ -24,5 +27,8 @@ def info() -> None:
     for group in plugins.GROUPS:
         if names := plugins.names(group):
             lines[f"plug-in {group}"] = ", ".join(f"{name} ({plugins.origin(group, name)})" for name in names)
+    if json_:
+        print_json(lines)
+        return
     for key, value in lines.items():
         print(f"{key:16} {value}")

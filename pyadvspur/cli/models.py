@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pyadvspur.cli.finetune import finetune
+from pyadvspur.cli.printing import Json
 
 if TYPE_CHECKING:
     import pandas
@@ -29,17 +30,23 @@ def list_models(
     pattern: Annotated[
         str, typer.Argument(help="A glob or a suite, for example 'embedded:*_l2_*' or salman20.")
     ] = "*",
+    json_: Json = False,
 ) -> None:
     """List the models that need no code of yours: name, training, radius, published accuracy, where from."""
-    from rich.console import Console
+    from dataclasses import asdict
+
     from rich.table import Table
 
     from pyadvspur import models
+    from pyadvspur.cli.printing import console, print_json
     from pyadvspur.errors import unknown
 
     names = models.suite(pattern) if pattern in models.SUITES else models.names(pattern)
     if not names:
         raise unknown("models list", "pattern", pattern, [*models.SUITES, *models.names()])
+    if json_:
+        print_json([asdict(models.info(name)) for name in names])
+        return
     table = Table(
         "name", "trained in", "radius", "accuracy", "from", header_style="bold", pad_edge=False, box=None
     )
@@ -48,7 +55,7 @@ def list_models(
         accuracy = "" if info.accuracy is None else f"{info.accuracy:.2%}"
         radius = "" if not info.norm else str(info.published)
         table.add_row(info.name, info.norm or standard, radius, accuracy, info.source)
-    Console(highlight=False).print(table)
+    console().print(table)
     print(
         "\nRadii are in [0,1] pixel units; accuracy is ImageNet top-1 as published. Released networks are files: put"
         "\nthem into a folder and say ADVSPUR_MODELS=FOLDER, or have them fetched: ADVSPUR_MODELS=hub, or"
@@ -65,16 +72,21 @@ app.command("finetune")(finetune)
 @app.command()
 def verify(
     files: Annotated[list[Path], typer.Argument(help="Checkpoints: .ckpt, .pt, .pth or .safetensors.")],
+    json_: Json = False,
 ) -> None:
     """Say what checkpoints are and what is wrong with them, running nothing from them; exit code 1 if anything is."""
     from pyadvspur import models
+    from pyadvspur.cli.printing import print_json
 
-    fine = True
-    for file in files:
-        found = models.verify(file)
-        _show(str(file), found)
-        fine = fine and bool(found["ok"].all())
-    if not fine:
+    found = {str(file): models.verify(file) for file in files}
+    if json_:
+        print_json(
+            [{"file": file, "ok": bool(rows["ok"].all()), "items": rows} for file, rows in found.items()]
+        )
+    else:
+        for file, rows in found.items():
+            _show(file, rows)
+    if not all(rows["ok"].all() for rows in found.values()):
         raise typer.Exit(1)
 
 
@@ -97,21 +109,22 @@ def convert(
 
 def _show(title: str, found: pandas.DataFrame) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False)
+    from pyadvspur.cli.printing import console
+
+    out = console()
     table = Table(
         "item", "expected", "found", "", "note", header_style="bold", pad_edge=False, box=box.SIMPLE_HEAD
     )
     for row in found.itertuples():
         state = Text("ok") if row.ok else Text("wrong", style="red")
         # text from a file is shown as it is, never read as markup
-        texts = [Text(_short(value, console.width)) for value in (row.expected, row.found)]
+        texts = [Text(_short(value, out.width)) for value in (row.expected, row.found)]
         table.add_row(row.item, *texts, state, Text(row.note))
-    console.print(Text(title, style="bold"))
-    console.print(table)
+    out.print(Text(title, style="bold"))
+    out.print(table)
 
 
 def _short(value: str, width: int) -> str:

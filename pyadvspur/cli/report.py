@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from pyadvspur.cli.printing import Json
+
 
 def report(
     run: Annotated[Path, typer.Argument(help="Folder of a run.")],
@@ -16,6 +18,7 @@ def report(
     figures: Annotated[
         bool, typer.Option(help="Also write figures as PNG and SVG, in figures/ beside the page.")
     ] = True,
+    json_: Json = False,
 ) -> None:
     """Write one self-contained HTML page: trade-off figures, tables with intervals, sample images; and metrics.csv."""
     from pyadvspur import evaluation
@@ -24,10 +27,14 @@ def report(
     page = out or run / "report.html"
     loaded = evaluation.load(run)
     drawn = reports.figures(loaded)
-    print(f"wrote {reports.write(loaded, page, drawn)}")
-    table = page.parent / "metrics.csv"
-    loaded.metrics().to_csv(table, index=False)
-    print(f"wrote {table}")
+    written = [reports.write(loaded, page, drawn), page.parent / "metrics.csv"]
+    loaded.metrics().to_csv(written[1], index=False)
     if figures:
-        for path in reports.save(drawn, page.parent / "figures"):
-            print(f"wrote {path}")
+        written += reports.save(drawn, page.parent / "figures")
+    if json_:
+        from pyadvspur.cli.printing import print_json
+
+        print_json({"run": run, "key": loaded.record["key"], "written": written, "metrics": loaded.metrics()})
+        return
+    for path in written:
+        print(f"wrote {path}")

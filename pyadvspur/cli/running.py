@@ -54,13 +54,27 @@ def expand(names: list[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def show(run: Run) -> None:
-    """The trade-off table of every benchmark, with intervals."""
+def show(run: Run, json: bool = False) -> None:
+    """The trade-off table of every benchmark, with intervals, and its curves; or all numbers as JSON."""
     from pyadvspur import report
-    from pyadvspur.cli.printing import print_table
+    from pyadvspur.cli.curves import curves
+    from pyadvspur.cli.printing import print_json, print_table
 
-    for name, table in report.trade_off(run).items():
+    metrics = run.metrics()
+    if json:
+        print_json(
+            {
+                "out": run.out, "key": run.record["key"], "complete": run.complete, "models": run.models(),
+                "metrics": metrics, "left_out": run.errors(), "failures": run.failures(),
+            }
+        )  # fmt: skip
+        return
+    tables = report.trade_off(run, metrics)
+    lines = curves(metrics, {name: [row[0] for row in t.rows] for name, t in tables.items()})
+    for name, table in tables.items():
         print_table(f"{name}: {table.caption}", table)
+        if name in lines:
+            print_table(f"{name}: {lines[name].caption}", lines[name])
 
 
 def finish(run: Run) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from pyadvspur.cli.printing import Json
 from pyadvspur.errors import bad
 
 _Out = Annotated[Path, typer.Option("--out", help="Folder for theory.csv, theory.png and theory.svg.")]
@@ -33,6 +34,7 @@ def theory(
         str | None,
         typer.Option(help="Radii: start:stop:count, or a list. Default: 101 up to just over critical."),
     ] = None,
+    json_: Json = False,
 ) -> None:
     """Solve the Gaussian linear model of adversarial training exactly; write a table and a figure.
 
@@ -70,7 +72,14 @@ def theory(
     out.mkdir(parents=True, exist_ok=True)
     _write_table(problem, found, out / "theory.csv")
     draw_paths(problem, paths, float(grid[-1]) or 1.0, out / "theory")
-    _print_summary(problem, found)
+    facts = {name: _facts(problem, name, *pair) for name, pair in found.items()}
+    if json_:
+        from pyadvspur.cli.printing import print_json
+
+        files = [out / f"theory.{suffix}" for suffix in ("csv", "png", "svg")]
+        print_json({"problem": repr(problem), "attacks": facts, "files": files})
+        return
+    _print_summary(problem, facts)
     print(f"wrote {out / 'theory.csv'}, theory.png, theory.svg")
 
 
@@ -134,44 +143,57 @@ def _write_table(problem, found, path: Path) -> None:
                 )
 
 
-def _print_summary(problem, found) -> None:
-    from rich.console import Console
+def _print_summary(problem, facts: dict[str, dict]) -> None:
     from rich.table import Table
+
+    from pyadvspur.cli.printing import console
 
     table = Table(title=repr(problem), title_justify="left")
     table.add_column("attack")
-    columns = []
-    for norm, (path, solution) in found.items():
+    for norm in facts:
         table.add_column(norm, justify="right")
-        columns.append(_facts(problem, norm, path, solution))
+    columns = [_said(norm, values) for norm, values in facts.items()]
     for name in columns[0]:
         table.add_row(name, *(column[name] for column in columns))
-    console = Console()
-    console.print(table)
-    console.print(
+    out = console()
+    out.print(table)
+    out.print(
         "[dim]From the critical radius on, the zero model is best. Spurious share: ||theta_S||_1 / ||theta||_1. Reach: "
         "how hard the core can pull a spurious feature in, against the limit below which no label weights, noise and "
         "radius bring it in (linf: largest row l1 norm of cov_SC cov_CC^-1; l1, l2: largest |cov_SC|).[/dim]"
     )
 
 
-def _facts(problem, norm: str, path, solution) -> dict[str, str]:
-    """Rows of the summary for one norm."""
+def _facts(problem, norm: str, path, solution) -> dict:
+    """What the summary says of one norm, as numbers; None = never, or no plateau."""
     import numpy as np
 
     from pyadvspur.theory import never_uses_spurious
 
     peak = int(np.argmax(solution.spurious_share))
-    share, onset, uniform = (
-        float(solution.spurious_share[peak]),
-        path.spurious_onset,
-        never_uses_spurious(problem, norm),
-    )
+    uniform = never_uses_spurious(problem, norm)
     return {
-        "critical radius": f"{path.critical_eps:.6g}",
-        "noise-free plateau to": f"{path.plateau_eps:.6g}" if path.plateau_eps else "none",
-        "spurious weight from": "never" if np.isinf(onset) else f"{onset:.6g}",
-        "knots": "smooth" if norm == "l2" else str(len(path.knots)),
-        "largest spurious share": f"{share:.1%} at {solution.eps[peak]:.4g}" if share else "0",
-        "reach (limit)": f"{uniform.left:.4g} ({uniform.right:g})",
+        "critical_eps": float(path.critical_eps),
+        "plateau_eps": float(path.plateau_eps) if path.plateau_eps else None,
+        "spurious_onset": None if np.isinf(path.spurious_onset) else float(path.spurious_onset),
+        "knots": None if norm == "l2" else len(path.knots),
+        "largest_spurious_share": float(solution.spurious_share[peak]),
+        "largest_spurious_share_at": float(solution.eps[peak]),
+        "reach": float(uniform.left),
+        "reach_limit": float(uniform.right),
+    }
+
+
+def _said(norm: str, facts: dict) -> dict[str, str]:
+    """The rows of the summary."""
+    plateau, onset, share = facts["plateau_eps"], facts["spurious_onset"], facts["largest_spurious_share"]
+    return {
+        "critical radius": f"{facts['critical_eps']:.6g}",
+        "noise-free plateau to": f"{plateau:.6g}" if plateau else "none",
+        "spurious weight from": "never" if onset is None else f"{onset:.6g}",
+        "knots": "smooth" if norm == "l2" else str(facts["knots"]),
+        "largest spurious share": f"{share:.1%} at {facts['largest_spurious_share_at']:.4g}"
+        if share
+        else "0",
+        "reach (limit)": f"{facts['reach']:.4g} ({facts['reach_limit']:g})",
     }

@@ -10,13 +10,16 @@ from __future__ import annotations
 import os
 
 from pyadvspur.evaluation.api import evaluate
+from pyadvspur.evaluation.comparison import Comparison, compare
 from pyadvspur.evaluation.finetuning import Finetuned, finetune
 from pyadvspur.evaluation.plan import Plan
 from pyadvspur.evaluation.run import Run
 from pyadvspur.evaluation.store import Store
 from pyadvspur.evaluation.unit import Unit
 
-__all__ = ["Finetuned", "Plan", "Run", "Store", "Unit", "evaluate", "finetune", "load"]
+__all__ = [
+    "Comparison", "Finetuned", "Plan", "Run", "Store", "Unit", "compare", "evaluate", "finetune", "load",
+]  # fmt: skip
 
 
 def load(out: str | os.PathLike) -> Run:
