@@ -12,6 +12,10 @@ COMMANDS = {
     "attack": ("attack:app", "Recheck the adversarial points that a run has kept."),
     "train": ("train:train", "Train a series of networks, standard and adversarially; goes on after Ctrl-C."),
     "report": ("report:report", "Write one self-contained page of a run: figures, tables, sample images."),
+    "card": (
+        "card:card",
+        "One page for one model: how robust, on what it leans, against a reference series.",
+    ),
     "compare": ("compare:compare", "Two runs, or two models of one, in pairs: differences with intervals."),
     "theory": ("theory:theory", "Solve the Gaussian linear model of adversarial training exactly."),
     "experiment": ("experiment:experiment", "Run one of the experiments, or list them."),

@@ -115,7 +115,11 @@ def _table(name: str, rows: pd.DataFrame) -> Table:
     )  # fmt: skip
     cells, notes = [], {}
     for row in rows.itertuples():
-        attack = "" if row.attack == "none" else f"{row.attack} {selection.radius(row.eps)}"
+        attack = (
+            ""
+            if row.attack == "none"
+            else f"{row.attack} {selection.radius(row.eps, row.attack.rpartition('-')[2])}"
+        )
         numbers = [_number(row.kind, value) for value in (row.a, row.b)]
         more = [_short(getattr(row, key)) for key in last]
         if row.note:

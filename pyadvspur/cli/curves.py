@@ -30,8 +30,8 @@ def _curves(metrics: pd.DataFrame, models: list[str]) -> Table | None:
         if len(radii) < 2:
             continue
         wide = rows.pivot(index="model", columns="eps", values="value")[radii]
-        norm = attack.partition("-")[2] or attack
-        columns.append(Column(f"{measure}\n{norm} {', '.join(map(radius, radii))}", rank=1))
+        norm = attack.rpartition("-")[2]
+        columns.append(Column(f"{measure}\n{norm} {', '.join(radius(e, norm) for e in radii)}", rank=1))
         cells.append({name: _curve(values) for name, values in zip(wide.index, wide.to_numpy())})
     if not cells:
         return None

@@ -114,10 +114,10 @@ def attacked(metrics: pd.DataFrame, measures: list[Measure]) -> dict[str, list[A
     return found
 
 
-def radius(eps: float) -> str:
-    """A radius as people write it: 4/255 where it is a multiple of half of 1/255, else a short number."""
+def radius(eps: float, norm: str = "linf") -> str:
+    """A radius as people write it: for linf 4/255 where it is a multiple of half of 1/255, else a short number."""
     steps = eps * 255
-    if eps > 0 and abs(steps * 2 - round(steps * 2)) < 1e-6 and steps <= 64:
+    if norm == "linf" and eps > 0 and abs(steps * 2 - round(steps * 2)) < 1e-6 and steps <= 64:
         return f"{steps:g}/255"
     return f"{eps:.3g}"
 
