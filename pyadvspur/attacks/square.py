@@ -48,6 +48,7 @@ class SquareBatch(Batch):
     window: torch.Tensor | None = None  # top left corners of the last query, int32 (B, 2)
     scale: torch.Tensor | None = None  # of the logits, for the loss "ce"
     best_margin: torch.Tensor | None = None
+    asked: torch.Tensor | None = None  # model calls
 
 
 class Square(Searcher):
@@ -76,6 +77,7 @@ class Square(Searcher):
                 tiles=tiles, tile_at=batch.tile_at, mask=batch.mask,
             )  # fmt: skip
             batch = self._judge(batch, found)
+        self._count(batch, found, batch.alive)
         batch = batch.select(batch.alive.nonzero()[:, 0])
         batch.best_loss = batch.best_margin
         found.held(batch)
@@ -89,6 +91,7 @@ class Square(Searcher):
         new = SquareBatch(
             **values, alive=torch.ones(n, dtype=torch.bool, device=device), field=field, area=area,
             window=torch.zeros(n, 2, dtype=torch.int32, device=device),
+            asked=torch.zeros(n, dtype=torch.int64, device=device),
         )  # fmt: skip
         x = windows.first_point(new.x0, new.ids, self.norm, new.eps, self.seed, restart, new.mask)
         if batch.x is not None:
@@ -111,17 +114,21 @@ class Square(Searcher):
     def _judge(self, batch: SquareBatch, found: Found, first: bool = False) -> SquareBatch:
         """Ask the model about batch.x: hand over what broke, keep what is worse for it. The samples that go on."""
         logits = self.forward.logits(batch.x)
-        found.steps[batch.row[batch.alive]] += 1
-        finite = logits.isfinite().all(1)
-        self.nonfinite_logits += int((~finite & batch.alive).sum())
+        batch.asked += 1
+        worse = margin(logits, batch.y, batch.target)
         predicted = logits.argmax(1)
         hit = (predicted != batch.y) if batch.target is None else (predicted == batch.target)
-        hits = (hit & finite & batch.alive).nonzero()[:, 0]
+        finite = logits.isfinite().all(1)
+        if not bool(finite.all()):
+            self.nonfinite_logits += int((~finite & batch.alive).sum())
+            worse = torch.where(finite, worse, float("-inf"))
+            hit &= finite
+        hits = (hit & batch.alive).nonzero()[:, 0]
         if len(hits):
             broke = batch.select(hits)
             found.note(broke, distance(broke.x, broke.x0, self.norm))
+            self._count(batch, found, found.broken[batch.row] & batch.alive)
             batch.alive &= ~found.broken[batch.row]
-        worse = torch.where(finite, margin(logits, batch.y, batch.target), float("-inf"))
         loss = worse
         if self.kind == "ce":
             if first:
@@ -143,6 +150,10 @@ class Square(Searcher):
         else:
             rows = better.nonzero()[:, 0]
             batch.best[rows] = batch.x[rows]
+
+    def _count(self, batch: SquareBatch, found: Found, which: torch.Tensor) -> None:
+        rows = which.nonzero()[:, 0]
+        found.steps[batch.row[rows]] += batch.asked[rows]
 
     def _compact(self, batch: SquareBatch) -> SquareBatch:
         """Take out broken samples where that saves a call of the model."""
