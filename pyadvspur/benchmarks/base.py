@@ -119,7 +119,11 @@ class Benchmark(ABC):
 
     @abstractmethod
     def read(self, source: str, start: int, stop: int) -> Batch:
-        """Samples start..stop-1 of a source, in an order that never changes."""
+        """Samples start..stop-1 of a source, in an order that never changes.
+
+        A file that cannot be used is an error of its sample (`Batch.errors`, as `pixels.read_images` gives them), not
+        of the call. Called by one thread at a time.
+        """
 
     @abstractmethod
     def label_map(self, n_outputs: int, name: str = "") -> LabelMap:

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from pyadvspur import __version__, attacks
+from pyadvspur import __version__, attacks, pixels
 from pyadvspur.attacks.acceleration import MODES
 from pyadvspur.benchmarks.base import Benchmark
 from pyadvspur.errors import AdvSpurError, bad, unknown
@@ -94,6 +94,7 @@ def evaluate(
         accelerate, on_error,
     )  # fmt: skip
     before = torch.get_num_threads()
+    readers_before = pixels.set_threads(threads)
     try:
         if threads and workers == 1:
             torch.set_num_threads(threads)
@@ -102,6 +103,7 @@ def evaluate(
                 run_jobs(setup, jobs, watcher)
     finally:
         torch.set_num_threads(before)
+        pixels.set_threads(readers_before)
     run = Run(out)
     if failures := run.failures():
         first = next(iter(failures.items()))

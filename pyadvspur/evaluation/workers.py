@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection, wait
 
 import torch
 
+from pyadvspur import pixels
 from pyadvspur.errors import AdvSpurError
 from pyadvspur.evaluation.runner import Job, Runner, Setup
 from pyadvspur.evaluation.store import StoreFullError
@@ -140,6 +141,7 @@ def _work(pipe: Connection, setup: Setup, threads: int) -> None:
     """The body of a worker: jobs come in, events go out, until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     torch.set_num_threads(threads)
+    pixels.set_threads(threads)
     with Runner(setup) as runner, contextlib.suppress(EOFError, BrokenPipeError):
         while True:
             job, then = pipe.recv()

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from pyadvspur.pixels.decode import MAX_PIXELS, read_grey, read_rgb
 from pyadvspur.pixels.preprocessing import Preprocessing, preprocessing
-from pyadvspur.pixels.reading import read_images, read_pairs
+from pyadvspur.pixels.reading import read_images, read_pairs, set_threads
 
 __all__ = [
     "MAX_PIXELS",
@@ -21,4 +21,5 @@ __all__ = [
     "read_images",
     "read_pairs",
     "read_rgb",
+    "set_threads",
 ]

@@ -13,6 +13,8 @@ from pyadvspur.pixels.decode import read, read_grey
 from pyadvspur.pixels.preprocessing import Preprocessing
 
 _PathLike = str | os.PathLike
+_MOST_THREADS = 16
+_default: int | None = None
 
 
 def read_images(
@@ -21,7 +23,7 @@ def read_images(
     """Images of files, preprocessed: (uint8 (n, size, size, 3), errors).
 
     errors: one text a file, "" = fine; where it is not, the image is zeros. Never raises for a bad file.
-    threads: how many files are decoded at a time; default: the CPUs this process may use, at most 8.
+    threads: how many files are decoded at a time; default: see `set_threads`.
     """
     images = np.empty((len(paths), p.size, p.size, 3), np.uint8)
 
@@ -93,11 +95,18 @@ def _each(
         return tuple(pool.map(guarded, range(n)))
 
 
+def set_threads(threads: int | None) -> int | None:
+    """How many files this process decodes at a time where a call does not say; None: the CPUs it may use, at most 16.
+    Returns what held before. Several processes that read side by side share the CPUs by this."""
+    global _default
+    before, _default = _default, None if threads is None else _threads(threads)
+    return before
+
+
 def _threads(threads: int | None) -> int:
     if threads is None:
-        return min(
-            8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        )
+        cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return _default or min(_MOST_THREADS, cpus)
     if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
         raise bad("pixels", "threads", repr(threads), "an integer >= 1")
     return threads

@@ -69,6 +69,28 @@ def test_pairs(folder, threads):
     assert [k for k, error in enumerate(errors) if error] == [3, 5, 9, 10]
 
 
+def test_the_default_number_of_threads_can_be_set(folder, monkeypatch):
+    from concurrent.futures import ThreadPoolExecutor
+
+    from pyadvspur.pixels import reading
+
+    seen = []
+
+    def pool(threads, **options):
+        seen.append(threads)
+        return ThreadPoolExecutor(threads, **options)
+
+    monkeypatch.setattr(reading, "ThreadPoolExecutor", pool)
+    paths = [folder / f"{k}.img" for k in range(12)]
+    before = pixels.set_threads(3)
+    try:
+        pixels.read_images(paths, P)
+        pixels.read_images(paths, P, threads=2)
+    finally:
+        assert pixels.set_threads(before) == 3
+    assert seen == [3, 2]
+
+
 def test_what_it_refuses(folder):
     path = folder / "0.img"
     with pytest.raises(AdvSpurError, match="mask_paths got 2"):
