@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-import numpy as np
 import torch
 
 from pyadvspur import attacks, masking
@@ -55,12 +54,14 @@ class Runner:
         self.reader = Reader()
         self._loaded: tuple[str, torch.nn.Module] | None = None
         self._headed: tuple[str, str, torch.nn.Module] | None = None
+        self._forward: Forward | None = None
         self._chunk: int | None = None  # images a model call, once memory was short
 
     def __enter__(self) -> Runner:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self._forget()
         self.reader.__exit__(*error)
 
     def run(
@@ -98,10 +99,11 @@ class Runner:
         self, model: torch.nn.Module, job: Job, then: Job | None, advance: Callable[[int], None]
     ) -> dict[str, str]:
         benchmark = self.setup.benchmarks[job[0].benchmark]
-        parts: dict[str, Parts] = {unit.key: Parts() for unit in job}
+        found = {unit.key: rows.Rows(len(unit)) for unit in job}
         errors: dict[str, str] = {}
         # On the CPU a sample's bits must not depend on the batch, so the model sees chunks of one fixed size.
-        with Forward(model) as forward, closing(self._batches(job[0], then)) as batches:
+        forward = self._forward_of(model)
+        with closing(self._batches(job[0], then)) as batches:
             for whole in batches:
                 batch, places = rows.usable(whole)
                 for units, x in self._rendered(job, batch) if len(batch) else ():
@@ -113,25 +115,22 @@ class Runner:
                         continue
                     for unit in alive:
                         try:
-                            found = self._score(logits, benchmark, unit, batch)
+                            scores = self._score(logits, benchmark, unit, batch)
+                            found[unit.key].clean(batch, places, scores)
                         except Exception as error:
                             errors[unit.key] = _text(error)
-                        else:
-                            parts[unit.key].add(rows.clean(batch, found), places)
-                for unit in job:
-                    parts[unit.key].end(whole)
+                for part in found.values():
+                    part.end(whole)
                 advance(len(whole))
         for unit in job:
             if unit.key not in errors:
-                self.setup.store.write(unit, "none", parts[unit.key].joined())
+                self.setup.store.write(unit, "none", found[unit.key].flat())
         return errors
 
     def _logits(self, forward: Forward, x: torch.Tensor) -> torch.Tensor:
-        def infer(chunk: int | None) -> torch.Tensor:
-            forward.chunk = chunk
-            return forward.logits(x)
-
-        return self._within_memory(infer, len(x))
+        if x.is_cuda and not forward.note:  # a call is padded to its chunk; halved ones stay halved
+            forward.chunk = min(len(x), CHUNK_CUDA)
+        return forward.logits(x)
 
     def _score(
         self, logits: torch.Tensor, benchmark: Benchmark, unit: Unit, batch: Batch
@@ -149,20 +148,20 @@ class Runner:
         benchmark = self.setup.benchmarks[unit.benchmark]
         spec = attacks.parse(unit.attack)
         wrapped = ClassLogits(model, partial(benchmark.map_of, unit.condition))
-        parts, claims = Parts(spec.eps), []
+        part, claims = rows.Rows(len(unit), spec.eps), []
         with closing(self._batches(unit, then)) as batches:
             for whole in batches:
                 batch, places = rows.usable(whole)
                 for _, x in self._rendered((unit,), batch) if len(batch) else ():
                     found = self._sweep(wrapped, spec, unit, batch, x)
-                    parts.add(rows.attacked(batch, found, wrapped.n_classes), places)
+                    part.attacked(batch, places, found, wrapped.n_classes)
                     if self.setup.save_points:
                         claims.append(points.claims(found, x, batch, unit, wrapped, spec.norm))
-                parts.end(whole)
+                part.end(whole)
                 advance(len(whole))
         if claims:
             points.save(self.setup.store, unit, claims)
-        self.setup.store.write(unit, spec.kind, parts.joined())
+        self.setup.store.write(unit, spec.kind, part.flat())
         return {}
 
     def _sweep(
@@ -185,9 +184,22 @@ class Runner:
 
     def _model(self, name: str) -> torch.nn.Module:
         if self._loaded is None or self._loaded[0] != name:
-            self._loaded = self._headed = self._chunk = None  # free the old one first
+            self._forget()  # free the old one first
             self._loaded = (name, self.setup.subjects[name].load().to(self.device))
         return self._loaded[1]
+
+    def _forward_of(self, model: torch.nn.Module) -> Forward:
+        """One for all jobs of a model: new threads for each job would each leave memory behind."""
+        if self._forward is None or self._forward.models[0] is not model:
+            if self._forward is not None:
+                self._forward.__exit__()
+            self._forward = Forward(model)
+        return self._forward
+
+    def _forget(self) -> None:
+        if self._forward is not None:
+            self._forward.__exit__()
+        self._loaded = self._headed = self._forward = self._chunk = None
 
     def _answering(self, unit: Unit, note: Callable[[str], None]) -> torch.nn.Module:
         """The unit's model, under a head where its benchmark has a readout."""
@@ -262,28 +274,6 @@ class Runner:
 def default_batch_size(input_size: int) -> int:
     """Samples a batch: 512 small images, fewer large ones (2**24 values); a power of two."""
     return 2 ** int(math.log2(max(16, min(512, 2**24 // (3 * input_size * input_size)))))
-
-
-class Parts:
-    """A unit's rows as its batches come. radii: the rows that a sample has."""
-
-    def __init__(self, radii: Sequence[float] = (0.0,)) -> None:
-        self.radii, self.parts, self.places, self.done = radii, [], [], 0
-
-    def add(self, part: rows.Columns, places: torch.Tensor) -> None:
-        """Rows of the batch's samples at these places."""
-        self.parts.append(part)
-        self.places.append(np.tile(places.numpy() + self.done, len(self.radii)))
-
-    def end(self, batch: Batch) -> None:
-        """The batch is done: rows of its samples that could not be shown."""
-        bad = [k for k, error in enumerate(batch.errors or ()) if error]
-        if bad:
-            self.add(rows.unreadable(batch, self.radii), torch.tensor(bad))
-        self.done += len(batch)
-
-    def joined(self) -> rows.Columns:
-        return rows.joined(self.parts, self.places)
 
 
 def _refuse_nonfinite(count: int, n: int, unit: Unit) -> None:

@@ -88,9 +88,9 @@ def test_bad_requests_are_named(tmp_path):
     assert not (tmp_path / "x").exists()
 
 
-@pytest.mark.filterwarnings("ignore:evaluate. out of memory")
+@pytest.mark.filterwarnings("ignore:(evaluate|attacks). out of memory")
 def test_short_memory_means_smaller_calls(tmp_path):
-    with pytest.warns(UserWarning, match="going on with 4 images at a time"):
+    with pytest.warns(RuntimeWarning, match="out of memory.*going on with fewer"):
         done = run({"net": toys.Greedy(0)}, tmp_path / "a", ["l2:0.5(steps=2)"], limit=20)
     assert done.complete
     same = run({"net": toys.Net(0)}, tmp_path / "b", ["l2:0.5(steps=2)"], limit=20)
