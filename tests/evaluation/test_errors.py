@@ -12,6 +12,9 @@ from pyadvspur import evaluation
 from pyadvspur.evaluation import rows
 from pyadvspur.metrics import Measure
 
+#: what attacks say of toys
+pytestmark = pytest.mark.filterwarnings("ignore:attacks. gradients may mislead")
+
 BAD = {
     0: "0.png is empty",
     3: "3.png is truncated",

@@ -7,6 +7,9 @@ import toys
 
 from pyadvspur import AdvSpurError, evaluation
 
+#: what attacks say of toys
+pytestmark = pytest.mark.filterwarnings("ignore:attacks. gradients may mislead")
+
 
 def run(models, out, attacks=(), **options):
     return evaluation.evaluate(models, [toys.Toy()], attacks, out, progress=False, **options)

@@ -11,6 +11,9 @@ import toys
 from pyadvspur import AdvSpurError, evaluation
 from pyadvspur.evaluation.unit import Unit
 
+#: what attacks say of toys
+pytestmark = pytest.mark.filterwarnings("ignore:attacks. gradients may mislead")
+
 
 def run(out, attacks=(), models=None, **options):
     return evaluation.evaluate(
