@@ -86,6 +86,10 @@ def finish(run: Run) -> None:
             print(f"  {error}", file=sys.stderr)
         if len(left_out) > _SHOWN:
             print(f"  ... and {len(left_out) - _SHOWN} more: run.errors() has them all", file=sys.stderr)
+    doubtful = run.gradients()
+    for row in doubtful[doubtful["warning"] != ""].itertuples():
+        place = f"{row.model} on {row.benchmark}/{row.condition}, {row.attack}"
+        print(f"\n{place}: {row.warning}", file=sys.stderr)
     if failures := run.failures():
         print(f"\n{len(failures)} units failed:", file=sys.stderr)
         by_error: dict[str, list[str]] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 from pyadvspur.errors import AdvSpurError
@@ -90,6 +91,23 @@ class Run:
                     text = f"{self.out}: measure {data.get('name')!r} is left out: {error}"
                     warnings.warn(text, stacklevel=2)
         return found
+
+    def gradients(self) -> pd.DataFrame:
+        """One row a benchmark, model, condition and attack with gradients: the counts of `attacks.GradientReport` over
+        all samples, and `warning`, one line where they speak against the robust accuracy, else ""."""
+        import pandas as pd
+
+        from pyadvspur.attacks.gradient_report import GradientReport
+
+        found: dict[tuple[str, ...], GradientReport] = {}
+        for unit in self._units:
+            if unit.attack != "none" and (signs := self._store.signs(unit)):
+                key = (unit.benchmark, unit.model, unit.condition, unit.attack)
+                found[key] = found.get(key, GradientReport()) + GradientReport(**signs)
+        names = ["benchmark", "model", "condition", "attack"]
+        counts = [field.name for field in fields(GradientReport)]
+        rows = [{**dict(zip(names, key)), **asdict(r), "warning": r.text} for key, r in found.items()]
+        return pd.DataFrame(rows, columns=[*names, *counts, "warning"])
 
     def models(self) -> pd.DataFrame:
         """One row a model: name, and what is known of its training (norm, eps, arch, seed)."""

@@ -6,7 +6,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -14,6 +14,7 @@ import torch
 
 from pyadvspur import attacks, masking
 from pyadvspur.attacks.forward import CHUNK_CPU, CHUNK_CUDA, Forward
+from pyadvspur.attacks.gradient_report import GradientReport
 from pyadvspur.attacks.guard import evaluating
 from pyadvspur.benchmarks.base import Batch, Benchmark
 from pyadvspur.errors import AdvSpurError
@@ -148,20 +149,21 @@ class Runner:
         benchmark = self.setup.benchmarks[unit.benchmark]
         spec = attacks.parse(unit.attack)
         wrapped = ClassLogits(model, partial(benchmark.map_of, unit.condition))
-        part, claims = rows.Rows(len(unit), spec.eps), []
+        part, claims, signs = rows.Rows(len(unit), spec.eps), [], GradientReport()
         with closing(self._batches(unit, then)) as batches:
             for whole in batches:
                 batch, places = rows.usable(whole)
                 for _, x in self._rendered((unit,), batch) if len(batch) else ():
                     found = self._sweep(wrapped, spec, unit, batch, x)
                     part.attacked(batch, places, found, wrapped.n_classes)
+                    signs += found.report
                     if self.setup.save_points:
                         claims.append(points.claims(found, x, batch, unit, wrapped, spec.norm))
                 part.end(whole)
                 advance(len(whole))
         if claims:
             points.save(self.setup.store, unit, claims)
-        self.setup.store.write(unit, spec.kind, part.flat())
+        self.setup.store.write(unit, spec.kind, part.flat(), asdict(signs))
         return {}
 
     def _sweep(
@@ -169,8 +171,9 @@ class Runner:
     ) -> attacks.SweepResult:
         labels, ids = batch.labels.to(self.device), batch.ids.to(self.device)
         with warnings.catch_warnings(), attacks.accelerate(self.setup.accelerate):
-            # they are refused below, by count
+            # the first are refused below, by count; the second are judged over the whole run, see Run.gradients
             warnings.filterwarnings("ignore", message="attacks: the model gave logits that are not finite")
+            warnings.filterwarnings("ignore", message="attacks: gradients may mislead")
             found = self._within_memory(
                 lambda chunk: attacks.sweep(
                     model, x, labels, **spec.call, seed=unit.seed, ids=ids, precision=unit.precision, chunk=chunk,

@@ -102,8 +102,15 @@ class Store:
     def path(self, unit: Unit) -> Path:
         return self.units / f"{unit.key}.parquet"
 
-    def write(self, unit: Unit, attack: str, columns: Mapping[str, np.ndarray]) -> None:
-        """Store a unit's rows. columns: what differs by row; the rest is the unit's. Atomic.
+    def write(
+        self,
+        unit: Unit,
+        attack: str,
+        columns: Mapping[str, np.ndarray],
+        signs: Mapping[str, int] | None = None,
+    ) -> None:
+        """Store a unit's rows. columns: what differs by row; the rest is the unit's. signs: counts of a gradient
+        report, kept beside the rows. Atomic.
 
         Raises StoreFullError if the disk is full or read-only; nothing is left behind then.
         """
@@ -124,6 +131,8 @@ class Store:
                 # numpy NaN stays NaN: Parquet's null is not used
                 arrays.append(pa.array(np.asarray(columns[field.name]), type=field.type, from_pandas=False))
         meta = {"advspur.key": unit.key, "advspur.unit": json.dumps(asdict(unit))}
+        if signs is not None:
+            meta["advspur.signs"] = json.dumps(dict(signs))
         table = pa.Table.from_arrays(arrays, schema=SCHEMA.with_metadata(meta))
         try:
             self._replace(
@@ -133,6 +142,13 @@ class Store:
             (self.failed / f"{unit.key}.json").unlink(missing_ok=True)
         except OSError as error:
             raise self._full(error) from error
+
+    def signs(self, unit: Unit) -> dict[str, int]:
+        """The counts of a finished unit's gradient report; empty where it has none."""
+        with contextlib.suppress(OSError, pa.ArrowException, ValueError):
+            meta = pq.read_schema(self.path(unit)).metadata or {}
+            return {str(k): int(v) for k, v in json.loads(meta.get(b"advspur.signs", b"{}")).items()}
+        return {}
 
     def finished(self, unit: Unit) -> bool:
         """Whether the unit's file is there and whole; a damaged one is removed."""
