@@ -52,6 +52,7 @@ __device__ void decide_edge(Decision& d, const Row& row, const At& at, int64_t n
   atomicMax(&shared.most, most);
   __syncthreads();
   const double unit = integer_unit(__longlong_as_double(shared.most), n);
+  __syncthreads();  // nobody starts the next search before all have read this one
   if (!(unit > 0.0) || !(need * unit < 0x1p62)) return;
   const uint64_t wanted = static_cast<uint64_t>(need * unit);
   for (int round = 0; round < kPlaneRounds; ++round) {
@@ -77,7 +78,7 @@ __device__ void decide_edge(Decision& d, const Row& row, const At& at, int64_t n
   }
   d.edge = shared.edge.prefix;
   d.share = shared.edge.share;
-  __syncthreads();  // nobody starts the next search before all have read this one
+  __syncthreads();
 }
 
 template <Norm kNorm, class At>

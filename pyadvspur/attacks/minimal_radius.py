@@ -170,8 +170,8 @@ def minimal_radius(
     of `attacks.ensemble`, or of a member, with `options` (steps=, loss=, queries=, n_targets=) or as in
     "apgd(loss=dlr,steps=50)", or a sequence of such names. eps_max: radii above it are not searched; a point that turns
     up beyond it is kept. tolerance: the search ends where the attack fails within this share below the bound.
-    bounds: the member that gives the first bounds, with its options as in "fab(steps=50,n_targets=3)"; "" for none:
-    then, and for models without a gradient, radii are halved from eps_max (or from a ball as large as the box).
+    bounds: "fab", with options as in "fab(steps=50,n_targets=3)", gives the first bounds; "" for none: then, and for
+    models without a gradient, radii are halved from eps_max (or from a ball as large as the box).
 
     A radius is an upper bound; what it costs is 2 tries for a sample whose first bound cannot be improved. A sample's
     result does not depend on the batch. Raises AdvSpurError for what it cannot use.
@@ -188,6 +188,10 @@ def minimal_radius(
         eps_max = float(eps_max)
     tried = _stages(where, attack, norm, options)
     first = stage(bounds, where) if bounds else None
+    if first is not None and first.attack != "fab":
+        raise bad(
+            where, "bounds", repr(bounds), "'fab', with options or without, or ''", "others need a radius"
+        )
     with attacking(model, batch, norm, tried, seed, precision, chunk) as run:
         state = _Bounds(run, eps_max, float(tolerance))
         if first is not None and len(batch.x):
@@ -211,9 +215,9 @@ def _stages(where: str, attack, norm: str, options: dict) -> tuple[Stage, ...]:
         attack = REFINE
     if not isinstance(attack, str) or not options:
         if options:
-            raise bad(
-                where, next(iter(options)), "a value", "no options where attack is a sequence of members"
-            )
+            name, value = next(iter(options.items()))
+            takes = "nothing where several members are tried"
+            raise bad(where, name, value, takes, "give each its own, as in preset='apgd(steps=20)'")
         return ensemble_stages(attack, norm, where)
     return (Stage(attack, settle(where, attack, options)),)
 

@@ -90,7 +90,14 @@ def test_limits_masks_targets_and_refusals(network, images):
     assert (r.prediction[r.radius.isfinite()] == targets[r.radius.isfinite()]).all()
     still = (mask[:, None] == 0).expand_as(x)
     assert torch.equal(r.x_adv[still], x[still])
-    for options in ({"tolerance": 0}, {"eps_max": -1.0}, {"bounds": "fub"}, {"attack": "apdg"}):
+    for options in (
+        {"tolerance": 0},
+        {"eps_max": -1.0},
+        {"bounds": "fub"},
+        {"bounds": "square"},
+        {"steps": 3},
+        {"attack": "apdg"},
+    ):
         with pytest.raises(AdvSpurError, match=str(next(iter(options.values())))):
             attacks.minimal_radius(network, x, y, "l2", **options)
 
