@@ -9,7 +9,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 
 SOURCES := pyproject.toml CMakeLists.txt $(shell find csrc pyadvspur experiments -type f ! -name '*.pyc' ! -name '*.so' 2>/dev/null | sed 's/ /\\ /g')
 
-.PHONY: demo test bench gpu lint stub clean
+.PHONY: demo test docs bench gpu lint stub clean
 .DEFAULT_GOAL := test
 
 $(BIN)/python:
@@ -35,6 +35,11 @@ demo: $(VENV)/.installed
 ## the whole test suite, against the installed package
 test: $(VENV)/.dev
 	OMP_WAIT_POLICY=passive $(BIN)/pytest -q $(PYTEST_ARGS)
+
+## the documentation site, in build/site; a broken link fails
+docs: $(VENV)/.dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "open build/site/index.html"
 
 ## every benchmark, short form; bench/README.md says how the committed figures were taken.
 ## bench_pgd.py needs ADVSPUR_DEV_DATA, a folder with images and weights.
