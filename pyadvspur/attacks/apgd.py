@@ -23,6 +23,7 @@ SHARE = 0.75  # of the new step; the rest goes on along the last one
 FIRST_STEP = {"linf": 2.0, "l2": 2.0, "l1": 1.0}  # of eps
 L1_FIRST_WIDTH = 0.2  # share of the image that the first l1 steps move
 L1_PERIOD = 0.1  # of a phase: between l1 checkpoints (.04 of the whole in the paper)
+SHORT = 8  # a first look at a class takes this part of the steps
 PHASES = {"linf": ((1.0, 1.0),), "l2": ((1.0, 1.0),), "l1": ((0.3, 3.0), (0.6, 2.0), (1.0, 1.0))}
 
 
@@ -40,6 +41,30 @@ def windows(steps: int, norm: str) -> dict[int, int]:
     return found
 
 
+#: First step of each phase -> its radius in eps and its checkpoints; and the number of steps.
+Plan = tuple[dict[int, tuple[float, dict[int, int]]], int]
+
+
+def plan(norm: str, steps: int) -> Plan:
+    phases, first = {}, 0
+    for share, radius in PHASES[norm]:
+        end = min(round(share * steps), steps if radius == 1.0 else steps - 1)
+        if end > first:
+            phases[first] = radius, {first + k: w for k, w in windows(end - first, norm).items()}
+        first = max(end, first)
+    return phases, steps
+
+
+def _left(found: Found, batch: Batch, *tables: torch.Tensor):
+    """The samples that stand, with their rows of tables."""
+    rows = (~found.broken[batch.row]).nonzero()[:, 0]
+    return (
+        (batch, *tables)
+        if len(rows) == len(batch)
+        else (batch.select(rows), *(table[rows] for table in tables))
+    )
+
+
 @dataclass
 class ApgdBatch(Batch):
     """Each sample with its own record."""
@@ -55,39 +80,56 @@ class ApgdBatch(Batch):
 
 
 class Apgd(Loop):
-    """APGD with one loss. dlr_targeted: one run for each of the highest wrong classes, on what is left."""
+    """APGD with one loss. dlr_targeted: one run for each of the n_targets highest wrong classes, on what is left; with
+    keep, a short run for each, and whole ones for the `keep` classes that it came nearest to.
+    """
 
-    def __init__(self, forward: Forward, norm: str, loss: str, steps: int, n_targets: int, seed: int):
+    def __init__(
+        self, forward: Forward, norm: str, loss: str, steps: int, n_targets: int, keep: int, seed: int
+    ):
         super().__init__(forward, norm, loss, steps, seed)
-        self.n_targets = n_targets if loss == "dlr_targeted" else 0
-        self.phases: dict[int, tuple[float, dict[int, int]]] = {}  # first step -> radius in eps, checkpoints
-        first = 0
-        for share, radius in PHASES[norm]:
-            end = min(round(share * steps), steps if radius == 1.0 else steps - 1)
-            if end > first:
-                self.phases[first] = radius, {first + k: w for k, w in windows(end - first, norm).items()}
-            first = end
+        self.n_targets, self.keep = (n_targets, keep) if loss == "dlr_targeted" else (0, 0)
+        self.whole, self.short = plan(norm, steps), plan(norm, max(steps // SHORT, 1))
 
     def run(self, batch: Batch, found: Found, restart: int = 0) -> None:
         if not self.n_targets or batch.target is not None:
-            return self._run_one(batch, found, restart)
+            self._climb(batch, found, restart, self.whole)
+            return
         logits = self.forward.logits(batch.x0)
         wrong = logits.scatter(1, batch.y[:, None], float("-inf")).nan_to_num(nan=float("-inf"))
-        order = wrong.argsort(dim=1, descending=True, stable=True)[:, : logits.shape[1] - 1]
-        for number in range(min(self.n_targets, order.shape[1])):
-            batch.toward = order[:, number]
-            self._run_one(batch, found, restart)
-            left = (~found.broken[batch.row]).nonzero()[:, 0]
-            if len(left) < len(batch):
-                batch, order = batch.select(left), order[left]
+        order = wrong.argsort(dim=1, descending=True, stable=True)[
+            :, : min(self.n_targets, logits.shape[1] - 1)
+        ]
+        if self.keep and self.keep < order.shape[1]:
+            batch, order = self._try_all(batch, order, found, restart)
+        for number in range(order.shape[1]):
             if not len(batch):
                 return
+            batch.toward = order[:, number]
+            self._climb(batch, found, restart, self.whole)
+            batch, order = _left(found, batch, order)
 
-    def _run_one(self, batch: Batch, found: Found, restart: int) -> None:
+    def _try_all(self, batch: Batch, order: torch.Tensor, found: Found, restart: int):
+        """A short run towards every class: what is left, and its `keep` most promising classes."""
+        reached = torch.full(order.shape, float("-inf"), device=order.device)
+        for number in range(order.shape[1]):
+            batch.toward = order[:, number]
+            rest = self._climb(batch, found, restart, self.short)
+            if rest is not None:
+                reached[torch.isin(batch.row, rest.row), number] = rest.best_loss  # rows stay in order
+            batch, order, reached = _left(found, batch, order, reached)
+            if not len(batch):
+                return batch, order
+        order = order.gather(1, reached.argsort(dim=1, descending=True, stable=True))
+        found.came_nearest(batch.row, order)
+        return batch, order[:, : self.keep]
+
+    def _climb(self, batch: Batch, found: Found, restart: int, phases: Plan) -> Batch | None:
+        self.phases, self.steps = phases
         given = {name: getattr(batch, name) for name in batch.__dataclass_fields__}
         batch = ApgdBatch(**given)
         batch.x = self._begin(batch, restart)
-        super().run(batch, found, restart)
+        return self.climb(batch, found, restart)
 
     def _begin(self, batch: ApgdBatch, restart: int) -> torch.Tensor:
         """Where to begin. In l1 a random point takes the clean one's place: spread out, it sets the width of the
@@ -113,7 +155,8 @@ class Apgd(Loop):
         if k + 1 in self.phases:  # from the best point so far, by a step of length 0, into the next ball
             batch.x = batch.best.clone()
             eps = batch.eps * self.phases[k + 1][0]
-            step_(batch.x, batch.x0, grad, norm=self.norm, eps=eps, step_size=0.0, mask=batch.mask, k=1)
+            there = torch.ones_like(grad)  # any direction
+            step_(batch.x, batch.x0, there, norm=self.norm, eps=eps, step_size=0.0, mask=batch.mask, k=1)
 
     def _enter(self, batch: ApgdBatch, grad: torch.Tensor, loss: torch.Tensor, k: int) -> None:
         """A new phase: no record yet."""
@@ -132,8 +175,10 @@ class Apgd(Loop):
         batch.width = width.ceil().long().clamp(min=1)
 
 
-def build(forward: Forward, norm: str, seed: int, *, steps: int, loss: str, n_targets: int) -> Apgd:
-    return Apgd(forward, norm, loss, steps, n_targets, seed)
+def build(
+    forward: Forward, norm: str, seed: int, *, steps: int, loss: str, n_targets: int, keep: int
+) -> Apgd:
+    return Apgd(forward, norm, loss, steps, n_targets, keep, seed)
 
 
 def apgd(
@@ -145,6 +190,7 @@ def apgd(
     steps: int = 100,
     loss: str = "ce",
     n_targets: int = 9,
+    keep: int = 0,
     restarts: int = 1,
     seed: int = 0,
     ids: torch.Tensor | None = None,
@@ -157,12 +203,13 @@ def apgd(
     point's, through balls of 3, 2 and 1 eps.
 
     loss: "ce", "dlr", "margin", or "dlr_targeted": one run of `steps` towards each of the n_targets wrong classes
-    with the highest logits (at most K - 1), while any misclassification counts. DLR needs 3 classes, its targeted form
+    with the highest logits (at most K - 1), while any misclassification counts. keep: 0, or of how many of these
+    classes the whole run is made, the others get steps / 8. DLR needs 3 classes, its targeted form
     4; with fewer the margin takes its place, and `notes` says so. The other arguments, the result and the errors are
     those of `pgd`. Sources: Croce & Hein 2020; l1: Croce & Hein 2021.
     """
     where = "attacks.apgd"
-    options = settle(where, "apgd", {"steps": steps, "loss": loss, "n_targets": n_targets})
+    options = settle(where, "apgd", {"steps": steps, "loss": loss, "n_targets": n_targets, "keep": keep})
     stages = [Stage("apgd", options, whole(where, "restarts", restarts))]
     return attack_once(
         where,

@@ -89,5 +89,6 @@ def draw_start(
         share = e / distance(e, torch.zeros_like(e), "l1")[:, None]
         delta = (share[:, :n] * eps.double()[:, None]).float() * ((bits[:, :n] & 1) * 2 - 1)
     x = (x0 + delta.view(x0.shape)).clamp_(0, 1)
-    # a step of length 0 projects, with the same care for rounding as every later step
-    return step_(x, x0, torch.zeros_like(x), norm=norm, eps=eps, step_size=0.0, mask=mask)
+    # a step of length 0 projects and masks, with the same care for rounding as every later step (with a direction:
+    # a sample without one stays where it is)
+    return step_(x, x0, torch.ones_like(x), norm=norm, eps=eps, step_size=0.0, mask=mask)

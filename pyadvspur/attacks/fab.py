@@ -51,7 +51,7 @@ class Fab(Searcher):
 
     def run(self, batch: Batch, found: Found, restart: int) -> None:
         searched = self.searched.setdefault(restart, torch.zeros_like(found.broken))
-        batch = self._with_classes(batch.select((~searched[batch.row]).nonzero()[:, 0]))
+        batch = self._with_classes(batch.select((~searched[batch.row]).nonzero()[:, 0]), found)
         if not len(batch):
             return
         last = batch.classes.shape[1]
@@ -62,13 +62,13 @@ class Fab(Searcher):
         batch = batch.select((~found.broken[batch.row]).nonzero()[:, 0])
         searched[batch.row] = True
 
-    def _with_classes(self, batch: Batch) -> FabBatch:
+    def _with_classes(self, batch: Batch, found: Found) -> FabBatch:
         fields = {name: getattr(batch, name) for name in Batch.__dataclass_fields__}
         if batch.target is not None:
             return FabBatch(**fields, classes=batch.target[:, None])
         logits = self.forward.logits(batch.x0)
         wrong = logits.scatter(1, batch.y[:, None], float("-inf")).nan_to_num(nan=float("-inf"))
-        order = wrong.argsort(dim=1, descending=True, stable=True)
+        order = found.order_classes(batch.row, wrong.argsort(dim=1, descending=True, stable=True))
         return FabBatch(**fields, classes=order[:, : min(self.n_targets, logits.shape[1] - 1)])
 
     def _search(self, batch: FabBatch, columns: slice, found: Found, number: int) -> FabBatch:

@@ -172,17 +172,14 @@ class Forward:
                 values = loss(logits, *args)
                 # parameters get no gradients
                 (grad,) = torch.autograd.grad(values.sum(), x, allow_unused=True)
-        if grad is None:
-            grad = torch.zeros_like(x)
+        if grad is None:  # the logits' gradient is the parameters' only
+            raise _no_gradient()
         return logits.detach(), values.detach(), *unit_size(grad)
 
     def _differentiable(self, model: Callable, x: torch.Tensor) -> torch.Tensor:
         logits = self._call(model, x)
         if not logits.requires_grad:
-            refusal = bad(
-                "attacks", "model", "logits without a gradient", "a model differentiable in its input"
-            )
-            raise NoGradientError(f"{refusal} The attack 'square' needs no gradient.")
+            raise _no_gradient()
         return logits
 
     def _linearised(self, model: Callable, work: Callable, x: torch.Tensor, *args):
@@ -287,6 +284,11 @@ class Forward:
         except Exception:  # whatever a foreign module raises: it is then run on one worker
             return False
         return True
+
+
+def _no_gradient() -> NoGradientError:
+    refusal = bad("attacks", "model", "logits without a gradient", "a model differentiable in its input")
+    return NoGradientError(f"{refusal} The attack 'square' needs no gradient.")
 
 
 def unit_size(grad: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

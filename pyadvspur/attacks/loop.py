@@ -60,6 +60,10 @@ class Loop(Searcher):
 
     def run(self, batch: Batch, found: Found, restart: int = 0) -> None:
         """Attack `batch` from batch.x, or from `start` where that is None; results go to `found`."""
+        self.climb(batch, found, restart)
+
+    def climb(self, batch: Batch, found: Found, restart: int) -> Batch | None:
+        """The loop: the samples that stand, with their best points."""
         batch.x = self.start(batch, restart) if batch.x is None else batch.x
         batch.best, batch.best_loss = batch.x.clone(), torch.full_like(batch.eps, float("-inf"))
         for k in range(self.steps):
@@ -70,7 +74,7 @@ class Loop(Searcher):
                 batch, loss, grad, usable = batch.select(kept), loss[kept], grad[kept], usable[kept]
                 logits = logits[kept]
             if not len(batch):
-                return
+                return None
             if k == 0:
                 away = (
                     (batch.x != batch.x0).flatten(1).any(1)
@@ -94,6 +98,7 @@ class Loop(Searcher):
         )  # not where the mask leaves nothing free
         found.rose[batch.row] |= batch.best_loss > batch.first_loss
         found.held(batch)
+        return batch
 
     def move(self, batch: Batch, grad: torch.Tensor, loss: torch.Tensor, k: int) -> None:
         """batch.x has this loss and gradient: remember it if it is the worst, and go on from it."""

@@ -60,7 +60,7 @@ class PhasedLoop(Loop):
         self._move(batch, direction, radius, size, self.width(batch, k))
         if next_radius < radius:  # from the best point so far, by a step of length 0, into the smaller ball
             batch.x = batch.best.clone()
-            self._move(batch, direction, next_radius, 0.0, None)
+            self._move(batch, torch.ones_like(direction), next_radius, 0.0, None)
         if next_radius != radius:
             batch.best_loss.fill_(float("-inf"))
 

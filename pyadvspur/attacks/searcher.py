@@ -61,6 +61,8 @@ class Found:
         self.by = 0  # the stage that runs now
         self.broken_by = torch.full((n,), -1, dtype=torch.int64, device=device)
         self.hint_by = self.broken_by.clone()
+        # the wrong classes that earlier searches came nearest to, nearest first (B, T); -1: not known
+        self.nearest_classes: torch.Tensor | None = None
         # signs of gradients that mislead: had none at some point; a gradient search ran to its end; its loss rose
         self.no_gradient, self.ended, self.rose = (torch.zeros_like(self.broken) for _ in range(3))
 
@@ -84,6 +86,25 @@ class Found:
         beyond = (~within).nonzero()[:, 0]
         self.broke_outside(batch.select(beyond), far[beyond])
         return within
+
+    def came_nearest(self, rows: torch.Tensor, classes: torch.Tensor) -> None:
+        """Note for these rows the wrong classes (n, T), the nearest first."""
+        if self.nearest_classes is None:
+            self.nearest_classes = classes.new_full((len(self.broken), classes.shape[1]), -1)
+        self.nearest_classes[rows] = classes
+
+    def order_classes(self, rows: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+        """Classes (n, K) in an attack's own order, those that an earlier search came nearest to moved to the front."""
+        if self.nearest_classes is None:
+            return classes
+        known = self.nearest_classes[rows]
+        same = classes[:, :, None] == known[:, None, :]
+        place = torch.where(
+            same.any(2),
+            same.int().argmax(2) - known.shape[1],
+            torch.arange(classes.shape[1], device=classes.device),
+        )
+        return classes.gather(1, place.argsort(dim=1, stable=True))
 
     def held(self, batch: Batch) -> None:
         """These samples stand; batch.best are their worst points by this attack's loss (kept if worse than before)."""

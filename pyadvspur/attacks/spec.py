@@ -90,7 +90,7 @@ class AttackSpec:
                 where, "option", next(iter(options)), ("preset",), "Members take their own: apgd(steps=50)."
             )
         stages = ensemble_stages(preset, self.norm, where)
-        if preset not in PRESETS:
+        if not isinstance(preset, str) or preset not in PRESETS:
             preset = "+".join(one.name for one in stages)
         return (("preset", preset),)
 
