@@ -11,7 +11,10 @@ COMMANDS = {
     ),
     "attack": ("attack:app", "Recheck the adversarial points that a run has kept."),
     "train": ("train:train", "Train a series of networks, standard and adversarially; goes on after Ctrl-C."),
-    "report": ("report:report", "Write one self-contained page of a run: figures, tables, sample images."),
+    "report": (
+        "report:report",
+        "Write one self-contained page of one run or several; also tables and figures.",
+    ),
     "card": (
         "card:card",
         "One page for one model: how robust, on what it leans, against a reference series.",

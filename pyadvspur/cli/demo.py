@@ -43,9 +43,8 @@ def demo(
         threads=1 if workers > 1 else None, limit=100 if quick else None, device="cpu",
     )  # fmt: skip
     running.show(run, json_)
-    drawn = report.figures(run)
-    report.write(run, out / "report.html", drawn)
-    figures = report.save(drawn, out / "figures")
+    report.write(run, out / "report.html")
+    figures = report.save(report.figures(run), out / "figures")
     to = sys.stderr if json_ else sys.stdout
     print(
         f"\n{time.monotonic() - began:.0f} s. Outcomes: {out}/units; page: {out}/report.html; figures:",

@@ -1,4 +1,4 @@
-"""`advspur report`: the page of a run."""
+"""`advspur report`: the page, tables and figures of one run or several."""
 
 from __future__ import annotations
 
@@ -9,32 +9,51 @@ import typer
 
 from pyadvspur.cli.printing import Json
 
+_FORMATS = ("html", "csv", "md", "latex", "figures")
+
 
 def report(
-    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    runs: Annotated[list[Path], typer.Argument(help="Folders of runs; several are read as one.")],
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="The page; default: report.html in the folder.")
+        Path | None, typer.Option("--out", "-o", help="The page; default: report.html in the first folder.")
     ] = None,
-    figures: Annotated[
-        bool, typer.Option(help="Also write figures as PNG and SVG, in figures/ beside the page.")
-    ] = True,
+    formats: Annotated[
+        str, typer.Option("--format", help="What to write, with commas: html, csv, md, latex, figures.")
+    ] = "html,csv",
     json_: Json = False,
 ) -> None:
-    """Write one self-contained HTML page: trade-off figures, tables with intervals, sample images; and metrics.csv."""
+    """Write one self-contained HTML page: charts, tables with intervals, sample images, warnings, CSV downloads.
+
+    csv: every metric, in metrics.csv beside the page. md, latex: the tables, with booktabs rules in LaTeX. figures:
+    PDF, SVG and PNG in figures/.
+    """
     from pyadvspur import evaluation
     from pyadvspur import report as reports
+    from pyadvspur.errors import unknown
 
-    page = out or run / "report.html"
-    loaded = evaluation.load(run)
-    drawn = reports.figures(loaded)
-    written = [reports.write(loaded, page, drawn), page.parent / "metrics.csv"]
-    loaded.metrics().to_csv(written[1], index=False)
-    if figures:
-        written += reports.save(drawn, page.parent / "figures")
+    wanted = [name.strip() for name in formats.split(",") if name.strip()]
+    for name in wanted or [""]:
+        if name not in _FORMATS:
+            raise unknown("report", "format", name, _FORMATS)
+    page = out or runs[0] / "report.html"
+    read = reports.Runs([evaluation.load(run) for run in runs])
+    written = []
+    if "html" in wanted:
+        written.append(reports.write(read, page))
+    if "csv" in wanted:
+        page.parent.mkdir(parents=True, exist_ok=True)
+        read.metrics().to_csv(page.parent / "metrics.csv", index=False)
+        written.append(page.parent / "metrics.csv")
+    for name, suffix in (("md", ".md"), ("latex", ".tex")):
+        if name in wanted:
+            written.append(reports.write_tables(read, page.with_suffix(suffix), name))
+    if "figures" in wanted:
+        written += reports.save(reports.figures(read), page.parent / "figures")
     if json_:
         from pyadvspur.cli.printing import print_json
 
-        print_json({"run": run, "key": loaded.record["key"], "written": written, "metrics": loaded.metrics()})
+        keys = {part.label: part.run.record["key"] for part in read.parts}
+        print_json({"runs": keys, "written": written, "metrics": read.metrics()})
         return
     for path in written:
         print(f"wrote {path}")

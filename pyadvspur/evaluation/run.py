@@ -14,6 +14,7 @@ from pyadvspur.evaluation.store import Store
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pyadvspur.evaluation.unit import Unit
     from pyadvspur.metrics import Measure
 
 
@@ -157,6 +158,11 @@ class Run:
         frame = self.outcomes()
         frame = frame.loc[(frame["error"] != "").to_numpy(), ["benchmark", "sample", "error"]]
         return frame.astype({"benchmark": str, "error": str}).drop_duplicates(ignore_index=True)
+
+    def first_units(self, benchmark: str, condition: str) -> list[Unit]:
+        """The units, one a model, of the first samples of a condition without attack: those whose images are kept."""
+        where = (benchmark, condition, "none", 0)
+        return [u for u in self._units if (u.benchmark, u.condition, u.attack, u.start) == where]
 
     @property
     def complete(self) -> bool:

@@ -1,4 +1,4 @@
-"""Figures of a run: the trade-off, and reliance against the training radius."""
+"""Figures of runs: the trade-off, reliance against the training radius, robust accuracy over the attack's radius."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from pyadvspur.evaluation import Run
     from pyadvspur.metrics import Measure
+    from pyadvspur.report.several import Runs
 
 _COLOURS = {"l2": "#2166ac", "linf": "#c8501e", "l1": "#3a8f5c", "other": "#6b4c9a", "standard": "#333333"}
 _MARKERS = ("o", "s", "^", "D", "v")
@@ -40,7 +41,7 @@ _STYLE = {
 }
 
 
-def figures(run: Run, metrics: pd.DataFrame | None = None) -> dict[str, Figure]:
+def figures(run: Run | Runs, metrics: pd.DataFrame | None = None) -> dict[str, Figure]:
     """All figures of a run by name. Needs no display."""
     metrics = run.metrics() if metrics is None else metrics
     models = run.models()
@@ -123,7 +124,9 @@ def svg(figure: Figure) -> str:
 
 
 def save(drawn: dict[str, Figure], folder: str | os.PathLike) -> list[Path]:
-    """Write figures as PNG and SVG; returns the paths."""
+    """Write figures as PNG, SVG and PDF, the same bytes for the same run; returns the paths."""
+    import matplotlib as mpl
+
     folder = Path(folder)
     written = []
     try:
@@ -131,7 +134,9 @@ def save(drawn: dict[str, Figure], folder: str | os.PathLike) -> list[Path]:
         for name, figure in drawn.items():
             figure.savefig(folder / f"{name}.png", dpi=150, metadata={"Software": None})
             (folder / f"{name}.svg").write_text(svg(figure), encoding="utf-8")
-            written += [folder / f"{name}.png", folder / f"{name}.svg"]
+            with mpl.rc_context({**_STYLE, "pdf.fonttype": 42}):
+                figure.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None})
+            written += [folder / f"{name}.{suffix}" for suffix in ("png", "svg", "pdf")]
     except OSError as error:
         raise AdvSpurError(
             f"report: {str(folder)!r} cannot be written ({error.strerror or error})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isnan
+from math import isnan, nan
 from typing import TYPE_CHECKING
 
 from pyadvspur.metrics.kinds import find
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from pyadvspur.evaluation import Run
     from pyadvspur.metrics import Measure
+    from pyadvspur.report.several import Runs
 
 
 @dataclass(frozen=True)
@@ -25,9 +26,24 @@ class Column:
     rank: int = 0
 
 
+class Number(str):
+    """A cell's text that knows its numbers: value, low, high (NaN where undefined) and n."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+    def __new__(cls, text: str, value: float, low: float = nan, high: float = nan, n: int = 0) -> Number:
+        found = super().__new__(cls, text)
+        found.value, found.low, found.high, found.n = float(value), float(low), float(high), int(n)
+        return found
+
+
 @dataclass(frozen=True)
 class Table:
-    """A table of ready text. note: what holds for all of it. notes: what holds for some numbers, line by line."""
+    """A table of ready text; cells with an interval are `Number`s. note: what holds for all of it. notes: what holds
+    for some numbers, line by line."""
 
     caption: str
     columns: tuple[Column, ...]
@@ -47,7 +63,7 @@ _KIND_TITLES = {
 }
 
 
-def trade_off(run: Run, metrics: pd.DataFrame | None = None) -> dict[str, Table]:
+def trade_off(run: Run | Runs, metrics: pd.DataFrame | None = None) -> dict[str, Table]:
     """The main table of each benchmark: clean accuracy, robust accuracy, its metrics, and the accuracies that these are
     made of. `selection.main` chooses."""
     metrics = run.metrics() if metrics is None else metrics
@@ -69,7 +85,7 @@ def trade_off(run: Run, metrics: pd.DataFrame | None = None) -> dict[str, Table]
     return found
 
 
-def details(run: Run, metrics: pd.DataFrame | None = None) -> dict[str, list[Table]]:
+def details(run: Run | Runs, metrics: pd.DataFrame | None = None) -> dict[str, list[Table]]:
     """What the main table of each benchmark pools or leaves out, clean: one table a kind, say RFS by level.
 
     The longer side goes down: a row a measure where there are more of them than models, else a row a model.
@@ -87,13 +103,22 @@ def details(run: Run, metrics: pd.DataFrame | None = None) -> dict[str, list[Tab
     return found
 
 
+def of_measures(
+    caption: str, measures: list[Measure], metrics: pd.DataFrame, models: pd.DataFrame, note: str
+) -> Table:
+    """One row a model, one column a measure. metrics: rows of these measures at one attack and radius."""
+    shown = [(m.name, m, metrics[metrics["measure"] == m.name], 0) for m in measures]
+    return _table(caption, shown, models, note)
+
+
 def number(kind: str, value: float, low: float, high: float) -> str:
     """A value with its interval: per cent (points for gaps) for shares of images, plain for ratios."""
     if isnan(value):
         return "undefined"
-    if find(kind).percent:
-        return f"{100 * value:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
-    return f"{value:.2f} [{low:.2f}, {high:.2f}]"
+    scale, digits = (100, 1) if find(kind).percent else (1, 2)
+    # + 0.0: no "-0.0"
+    shown, below, above = (f"{round(scale * x, digits) + 0.0:.{digits}f}" for x in (value, low, high))
+    return f"{shown} [{below}, {above}]"
 
 
 def all_metrics(metrics: pd.DataFrame) -> Table:
@@ -105,7 +130,7 @@ def all_metrics(metrics: pd.DataFrame) -> Table:
     rows = tuple(
         (
             str(r.model), str(r.measure), "" if r.attack == "none" else str(r.attack),
-            "" if r.attack == "none" else selection.radius(r.eps), number(r.kind, r.value, r.low, r.high), str(r.n),
+            "" if r.attack == "none" else selection.radius(r.eps), _cell(r, False), str(r.n),
             r.note.removeprefix("undefined: "),
         )
         for r in metrics.itertuples()
@@ -113,12 +138,12 @@ def all_metrics(metrics: pd.DataFrame) -> Table:
     return Table("all metrics", columns, rows, "")
 
 
-def _named(run: Run, benchmark: str) -> list[str]:
+def _named(run: Run | Runs, benchmark: str) -> list[str]:
     """Names of measures that the benchmark wants in its main table beside those that every table has."""
     return run.record.get("shown", {}).get(benchmark, [])
 
 
-def _how(run: Run, benchmark: str) -> str:
+def _how(run: Run | Runs, benchmark: str) -> str:
     """What a caption adds: how pixels were made from files, and how a head was fitted."""
     preprocessing = run.record.get("preprocessing", {}).get(benchmark, "none")
     readout = run.record.get("readouts", {}).get(benchmark)
@@ -146,7 +171,9 @@ def _table(caption: str, shown: list, models: pd.DataFrame, note: str) -> Table:
         head = f"{title}{unit}" + (f"\nn = {counts.pop()}" if len(counts) == 1 else "")
         columns.append(Column(head, rank=rank))
         cells.append({r.model: _cell(r, len(set(frame["n"])) > 1) for r in frame.itertuples()})
-    rows = tuple((name, *(column.get(name, "-") for column in cells)) for name in _ordered(models))
+    measured = {name for column in cells for name in column}
+    names = [name for name in ordered(models) if name in measured] or ordered(models)
+    rows = tuple((name, *(column.get(name, "-") for column in cells)) for name in names)
     return Table(
         caption, tuple(columns), rows, note, _notes([(title, frame) for title, _, frame, _ in shown])
     )
@@ -154,7 +181,7 @@ def _table(caption: str, shown: list, models: pd.DataFrame, note: str) -> Table:
 
 def _turned(caption: str, shown: list, models: pd.DataFrame, note: str) -> Table:
     """`_table` with a row a measure and a column a model."""
-    names = _ordered(models)
+    names = ordered(models)
     units = {title: ", %" if measure.about.percent else "" for title, measure, _, _ in shown}
     rows = []
     for title, _, frame, _ in shown:
@@ -170,7 +197,7 @@ def _turned(caption: str, shown: list, models: pd.DataFrame, note: str) -> Table
 
 def _cell(row, with_n: bool) -> str:
     text = number(row.kind, row.value, row.low, row.high)
-    return f"{text} n={row.n}" if with_n else text
+    return Number(f"{text} n={row.n}" if with_n else text, row.value, row.low, row.high, row.n)
 
 
 def _notes(shown: list[tuple[str, pd.DataFrame]]) -> tuple[str, ...]:
@@ -192,7 +219,7 @@ def _few(names: list[str], between: str) -> str:
     return between.join(names if len(names) <= 4 else [*names[:3], f"{len(names) - 3} more"])
 
 
-def _ordered(models: pd.DataFrame) -> list[str]:
+def ordered(models: pd.DataFrame) -> list[str]:
     """By line (norm, architecture) and training radius; a standard model once, first."""
     names = [name for _, _, line in selection.lines(models) for name in line["model"]]
     standard = [n for n in names if names.count(n) > 1 or n.endswith("standard")]

@@ -1,5 +1,6 @@
 """Tables, figures and the page, from a run of toy networks."""
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -91,16 +92,10 @@ def test_the_page_is_self_contained_and_reproducible(run, tmp_path):
     outside = re.findall(r"""(?:src|href)\s*=\s*["'](?!data:|#)[^"']*""", page)
     assert outside == []
     assert "@import" not in page
-    assert page.count("<svg") == 2
-    for text in (
-        "RFS",
-        "worst group",
-        "BG-gap" if "BG-gap" in page else "gap",
-        "95 %",
-        "torch",
-        run.plan.key,
-    ):
+    assert "default-src 'none'" in page
+    for text in ("RFS", "worst group", "gap", "95 %", "torch", run.plan.key, "preprocessing", "seed"):
         assert text in page
+    # conditions that show the same images share a picture
     assert page.count("data:image/png;base64,") == sum(not c.trial for c in toys.Toy.conditions)
     assert "&lt;own&gt; &amp; only" in page
     assert "<own>" not in page.replace("&lt;own>", "")
@@ -124,6 +119,24 @@ def test_details_hold_what_the_main_table_leaves_out(run):
         assert down.rows[k][0] == f"{name}, %"
 
 
+def test_numbers_in_the_page_are_those_of_metrics(run, tmp_path):
+    page = report.write(run, tmp_path / "report.html").read_text()
+    data = json.loads(page.partition('id="data">')[2].partition("</script>")[0])
+    metrics, held = run.metrics(), data["metrics"]
+    assert held["value"] == pytest.approx(metrics["value"].tolist(), rel=1e-8)
+    assert held["n"] == metrics["n"].tolist()
+    measures = data["benchmarks"][0]["measures"]
+    assert [measures[k]["name"] for k in held["measure"]] == metrics["measure"].tolist()
+    assert [data["models"][k]["name"] for k in held["model"]] == metrics["model"].tolist()
+    # where curves begin: clean accuracy of the attacked images alone
+    outcomes = run.outcomes().query("condition == 'agrees'")
+    attacked = outcomes.query("attack != 'none'")["sample"].unique()
+    clean = outcomes[(outcomes["attack"] == "none") & outcomes["sample"].isin(attacked)]
+    expected = clean.groupby("model", observed=True)["correct"].mean()
+    names = [data["models"][k]["name"] for k in data["clean"]["model"]]
+    assert data["clean"]["value"] == pytest.approx(expected[names].tolist())
+
+
 def test_a_run_compares_its_models_in_pairs(run):
     table = run.compare("cnn_l2_a", "cnn_l2_b")
     one, two = (
@@ -135,8 +148,10 @@ def test_a_run_compares_its_models_in_pairs(run):
 
 def test_figures_as_files(run, tmp_path):
     paths = report.save(report.figures(run), tmp_path / "figures")
-    assert sorted({path.suffix for path in paths}) == [".png", ".svg"]
+    assert sorted({path.suffix for path in paths}) == [".pdf", ".png", ".svg"]
     assert all(path.stat().st_size > 5000 for path in paths)
+    again = report.save(report.figures(run), tmp_path / "again")
+    assert [path.read_bytes() for path in paths] == [path.read_bytes() for path in again]
 
 
 def test_an_unfinished_run_says_so(run, tmp_path):
