@@ -121,18 +121,14 @@ def _masking(metrics: pd.DataFrame) -> list[Concern]:
 
 
 def _notes(runs: Runs) -> list[Concern]:
-    """What rows themselves say, where they have such a column."""
-    found = []
-    for column in ("note", "warning"):
-        frame = runs.outcomes()
-        if column in frame.columns:
-            rows = frame[frame[column].astype(str).str.len() > 0]
-            counts = rows.groupby([column, "model", "benchmark"], observed=True, sort=False).size()
-            texts = [
-                f"{model} on {name}: {text} ({n:,} outcomes)" for (text, model, name), n in counts.items()
-            ]
-            found += [_concern("Attacks left notes.", texts)] if texts else []
-    return found
+    """What the attacks said of gradients while they ran."""
+    texts = []
+    for part in runs.parts:
+        for row in part.run.gradients().itertuples():
+            if row.warning:
+                where = f"{part.model[row.model]} on {part.benchmark[row.benchmark]}/{row.condition}, {row.attack}"
+                texts.append(f"{where}: {row.warning}")
+    return [_concern("Attacks met gradients that mislead them.", texts)] if texts else []
 
 
 def _concern(title: str, texts: list[str]) -> Concern:

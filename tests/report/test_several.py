@@ -170,3 +170,16 @@ def test_signs_of_gradient_masking():
     assert "square-linf leaves 10.0%, attacks that use gradients leave 30.0%" in one.items[0]
     [two] = concerns._masking(pd.DataFrame([*fine, row("pgd-linf", 0.4, 0.31)], columns=columns))
     assert "rises with the radius" in two.items[0]
+
+
+def test_what_attacks_said_of_gradients_is_kept_and_told(folder):
+    run = evaluate(folder / "flat", {"flat": Flat(0)}, limit=20, attacks=["linf:2/255(steps=3)"])
+    [said] = [c for c in concerns.concerns(several.of(run), run.metrics()) if "mislead" in c.title]
+    assert "flat on toy/agrees, linf:2/255(steps=3): gradients may mislead" in said.items[0]
+
+
+class Flat(toys.Net):
+    """Steps have no gradient."""
+
+    def forward(self, x):
+        return super().forward((x * 3).round())
