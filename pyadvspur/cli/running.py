@@ -66,6 +66,7 @@ def show(run: Run, json: bool = False) -> None:
             {
                 "out": run.out, "key": run.record["key"], "complete": run.complete, "models": run.models(),
                 "metrics": metrics, "left_out": run.errors(), "failures": run.failures(),
+                "gradients": run.gradients(),
             }
         )  # fmt: skip
         return

@@ -90,6 +90,13 @@ def test_names_are_text(runs, tmp_path):
     assert "<script" not in page
 
 
+def test_what_attacks_say_of_gradients_is_a_caveat(runs, monkeypatch):
+    run = evaluation.load(runs / "a")
+    told = run.gradients().assign(warning="gradients vanish")
+    monkeypatch.setattr(run, "gradients", lambda: told)
+    assert "embedded/mixed_same, linf:1/255,4/255(steps=1): gradients vanish" in card.make(run, A).caveats
+
+
 def test_evaluates_where_there_is_no_run(advspur, tmp_path):
     asked = ["-a", "linf:1/255,4/255(steps=1)", "--limit", 10, "-q"]
     code, out, err = advspur("card", A, "-o", tmp_path / "c.md", *asked)

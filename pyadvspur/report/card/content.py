@@ -247,6 +247,9 @@ def _caveats(run: Run, model: str, sections: tuple[Section, ...], series: Refere
         found.append(f"Some numbers rest on few images (n = {few[0]} at the least): read their intervals.")
     if undefined := [row.title for row in (*rows, *robust) if isnan(row.value)]:
         found.append(f"Undefined here: {', '.join(undefined)}.")
+    doubtful = run.gradients()
+    for row in doubtful[(doubtful["model"] == model) & (doubtful["warning"] != "")].itertuples():
+        found.append(f"{row.benchmark}/{row.condition}, {row.attack}: {row.warning}")
     progress = run.progress()
     mine = progress[progress["model"] == model]
     if left := int(mine["samples"].sum() - mine["done"].sum()):
