@@ -109,22 +109,19 @@ def _table(name: str, rows: pd.DataFrame) -> Table:
     last = ("only_a", "only_b", "p", "p_holm") if name == "condition" else ("p",)
     titles = {"only_a": "A alone", "only_b": "B alone", "p": "p", "p_holm": "p Holm"}
     columns = (
-        Column(name, True), Column("attack", True), Column("A"), Column("B"), Column("A - B"), Column("", True),
-        Column("n", rank=1),
+        Column(name, True), Column("A"), Column("B"), Column("A - B"), Column("", True), Column("n", rank=1),
         *(Column(titles[key], rank=1) for key in last),
     )  # fmt: skip
     cells, notes = [], {}
     for row in rows.itertuples():
-        attack = (
-            ""
-            if row.attack == "none"
-            else f"{row.attack} {selection.radius(row.eps, row.attack.rpartition('-')[2])}"
-        )
+        title = getattr(row, name)
+        if row.attack != "none":
+            title += f", {row.attack} {selection.radius(row.eps, row.attack.rpartition('-')[2])}"
         numbers = [_number(row.kind, value) for value in (row.a, row.b)]
         more = [_short(getattr(row, key)) for key in last]
         if row.note:
-            notes.setdefault(row.note, []).append(getattr(row, name))
-        cells.append((getattr(row, name), attack, *numbers, _difference(row), _mark(row), str(row.n), *more))
+            notes.setdefault(row.note, []).append(title)
+        cells.append((title, *numbers, _difference(row), _mark(row), str(row.n), *more))
     said = tuple(f"{', '.join(dict.fromkeys(who))}: {text}" for text, who in notes.items())
     return Table(_TITLES[name], columns, tuple(cells), _NOTES[name], said)
 

@@ -43,6 +43,7 @@ def verify(
     json_: Json = False,
 ) -> None:
     """Say what is there, missing or wrong; exit code 1 if anything is."""
+    from rich import box
     from rich.table import Table
     from rich.text import Text
 
@@ -53,7 +54,9 @@ def verify(
     if json_:
         print_json(found)
     else:
-        table = Table("item", "expected", "found", "", "note", header_style="bold", pad_edge=False)
+        table = Table(
+            "item", "expected", "found", "", "note", header_style="bold", pad_edge=False, box=box.SIMPLE_HEAD
+        )
         for row in found.itertuples():
             # names of files and what they hold are shown as they are, never read as markup
             state = Text("ok") if row.ok else Text("wrong", style="red")
