@@ -25,7 +25,7 @@ def unknown(where: str, argument: str, got: str, known: Iterable[str], hint: str
     known = list(known)
     near = difflib.get_close_matches(str(got), known, n=3)
     listed = ", ".join(repr(name) for name in (near or known[:12]))
-    lead = "Did you mean" if near else "Known:"
+    near_or_all = f"Did you mean {listed}?" if near else f"Known: {listed}."
     return AdvSpurError(
-        f"{where}: {argument} got {got!r}, which is unknown. {lead} {listed}?" + (f" {hint}" if hint else "")
+        f"{where}: {argument} got {got!r}, which is unknown. {near_or_all}" + (f" {hint}" if hint else "")
     )

@@ -154,7 +154,7 @@ def parse(text: str) -> AttackSpec:
     >>> parse("linf:8/255(apgd,loss=dlr,restarts=2)").kind
     'apgd-dlr-linf'
 
-    Raises AdvSpurError for unknown norms, attacks, options and malformed or descending radii.
+    Raises AdvSpurError for unknown norms, attacks, options, malformed or descending radii, and linf radii over 1.
     """
     where = "attacks.parse"
     if isinstance(text, AttackSpec):
@@ -166,6 +166,10 @@ def parse(text: str) -> AttackSpec:
     if norm not in NORMS:
         raise unknown(where, "norm", norm, NORMS)
     eps = tuple(_radius(r.strip(), text) for r in radii.split(","))
+    if norm == "linf" and max(eps) > 1:
+        raise bad(
+            where, "text", repr(text), "radii up to 1 in linf", "They are in [0,1] pixel units: 4/255, not 4."
+        )
     given = read_options(where, inside or "")
     names = [key for key, value in given.items() if value is None]
     for name in names:

@@ -107,7 +107,10 @@ def parse(text: str) -> Benchmark:
             raise bad("benchmarks.parse", f"{text!r}, after '?'", repr(part), takes)
         if option in options:
             raise bad("benchmarks.parse", f"{text!r}, option {option!r}", "two values", "one")
-        options[option] = _value(value, taken.get(option, ""))
+        annotation = taken.get(option, "")
+        if annotation == "bool" and value not in ("true", "false"):
+            raise bad("benchmarks.parse", f"{text!r}, option {option!r}", repr(value), "true or false")
+        options[option] = _value(value, annotation)
     found = get(name.strip(), root if given else None, **options)
     found.written = text
     return found

@@ -43,27 +43,15 @@ def verify(
     json_: Json = False,
 ) -> None:
     """Say what is there, missing or wrong; exit code 1 if anything is."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
     from pyadvspur import benchmarks
-    from pyadvspur.cli.printing import console, print_json
+    from pyadvspur.cli import checks
+    from pyadvspur.cli.printing import print_json
 
     found = benchmarks.parse(name if folder is None else f"{name}={folder}").verify()
     if json_:
         print_json(found)
     else:
-        table = Table(
-            "item", "expected", "found", "", "note", header_style="bold", pad_edge=False, box=box.SIMPLE_HEAD
-        )
-        for row in found.itertuples():
-            # names of files and what they hold are shown as they are, never read as markup
-            state = Text("ok") if row.ok else Text("wrong", style="red")
-            table.add_row(
-                *map(Text, (row.item, _short(row.expected), _short(row.found))), state, Text(row.note)
-            )
-        console().print(table)
+        checks.show(found)
     if not found["ok"].all():
         raise typer.Exit(1)
 
@@ -83,8 +71,3 @@ def sample(
 
     count = layouts.sample(name, folder, per_class=per_class, seed=seed, damaged=damaged)
     print(f"wrote {count} files under {folder}")
-
-
-def _short(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= 24 else f"{text[:12]}..."

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from pyadvspur.cli.finetune import finetune
 from pyadvspur.cli.printing import Json
-
-if TYPE_CHECKING:
-    import pandas
 
 app = typer.Typer(
     help="Models that can be named; checkpoints checked and converted.",
@@ -76,6 +73,7 @@ def verify(
 ) -> None:
     """Say what checkpoints are and what is wrong with them, running nothing from them; exit code 1 if anything is."""
     from pyadvspur import models
+    from pyadvspur.cli import checks
     from pyadvspur.cli.printing import print_json
 
     found = {str(file): models.verify(file) for file in files}
@@ -85,7 +83,7 @@ def verify(
         )
     else:
         for file, rows in found.items():
-            _show(file, rows)
+            checks.show(rows, file)
     if not all(rows["ok"].all() for rows in found.values()):
         raise typer.Exit(1)
 
@@ -105,27 +103,3 @@ def convert(
         print(f"{info.get('release', info['arch'])}; load it by its path")
     else:
         print(f"load it with its architecture's name: package.module:factory@{out} or timm:NAME@{out}")
-
-
-def _show(title: str, found: pandas.DataFrame) -> None:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    from pyadvspur.cli.printing import console
-
-    out = console()
-    table = Table(
-        "item", "expected", "found", "", "note", header_style="bold", pad_edge=False, box=box.SIMPLE_HEAD
-    )
-    for row in found.itertuples():
-        state = Text("ok") if row.ok else Text("wrong", style="red")
-        # text from a file is shown as it is, never read as markup
-        texts = [Text(_short(value, out.width)) for value in (row.expected, row.found)]
-        table.add_row(row.item, *texts, state, Text(row.note))
-    out.print(Text(title, style="bold"))
-    out.print(table)
-
-
-def _short(value: str, width: int) -> str:
-    return value if len(value) <= 24 or width >= 200 else f"{value[:12]}..."

@@ -169,8 +169,9 @@ def _resized(benchmark: Benchmark, size: int) -> str:
 
     if "size" not in benchmarks.options_of(type(benchmark)):
         return "Put the resizing into the model; it is part of what is measured."
-    text = benchmark.written or benchmark.name
-    return f"Write {text}{'&' if '?' in text else '?'}size={size} for the same images at that size."
+    head, _, query = (benchmark.written or benchmark.name).partition("?")
+    kept = [part for part in query.split("&") if part and not part.startswith("size=")]
+    return f"Write {head}?{'&'.join([*kept, f'size={size}'])} for the same images at that size."
 
 
 def _benchmarks(given: Iterable[Benchmark | str] | Benchmark | str) -> list[Benchmark]:

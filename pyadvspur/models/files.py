@@ -8,7 +8,7 @@ from pathlib import Path
 from pyadvspur.errors import AdvSpurError, bad, unknown
 from pyadvspur.models import checkpoint, embedded_nets, finetuned, hub, resnet, salman
 from pyadvspur.models.classifier import Classifier
-from pyadvspur.models.fitting import wrap
+from pyadvspur.models.fitting import stripped, wrap
 from pyadvspur.models.registry import WEIGHTS, manifest
 from pyadvspur.models.salman import Release
 from pyadvspur.models.tensors import digest_of
@@ -79,10 +79,12 @@ def load_file(name: str, path: Path, release: Release | None = None) -> Classifi
         return _embedded(name, weights, training, digest)
     if arch not in resnet.ARCHITECTURES:
         raise bad(
-            "models.load", "name", repr(name), "a checkpoint that names its architecture",
-            f"This one holds weights only; say which network they belong to: package.module:factory@{path.name}, "
-            f"resnet50@{path.name}, or torchvision:NAME@{path.name}.",
-        )  # fmt: skip
+            "models.load",
+            "name",
+            repr(name),
+            "a checkpoint that names its architecture",
+            _named(name, weights),
+        )
     how = "sha256"
     if path.suffix.lower() == ".safetensors":
         _check_converted(weights, release)
@@ -93,6 +95,16 @@ def load_file(name: str, path: Path, release: Release | None = None) -> Classifi
         known = how if digest == release.sha256 else "no"
         training = release.training_info() | {"source_sha256": digest, "verified": known}
     return load_resnet(name, arch, weights, training_info=training)
+
+
+def _named(name: str, weights: checkpoint.Checkpoint) -> str:
+    """What to write for a file that holds weights only: the architecture that they fit, if it is one of ours."""
+    if arch := resnet.recognise(stripped(weights)[1]):
+        return f"This one holds weights only. They look like a {arch}: say {arch}@{name}."
+    return (
+        f"This one holds weights only; say which network they belong to: package.module:factory@{name}, "
+        f"resnet50@{name}, or torchvision:NAME@{name}."
+    )
 
 
 def identify(path: Path, digest: str, release: Release | None = None) -> Release | None:

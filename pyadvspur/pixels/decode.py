@@ -15,6 +15,7 @@ from pyadvspur.errors import AdvSpurError
 MAX_PIXELS = 2**26
 
 _DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")  # more than 8 bits a pixel: PIL would clip, not scale
+_TOO_LARGE = f"has more than {MAX_PIXELS:,} pixels. Make it smaller first."
 _ALL = "`advspur datasets verify` lists all such files."
 
 
@@ -100,8 +101,8 @@ def _pil(data: bytes, path: str | os.PathLike, mode: str) -> np.ndarray:
             return np.array(image.convert(mode))
     except AdvSpurError:
         raise
-    except too_large as error:
-        raise AdvSpurError(f"pixels: {str(path)!r} is too large ({error})") from error
+    except too_large as error:  # PIL's own limit is the higher one; its text would name that
+        raise AdvSpurError(f"pixels: {str(path)!r} {_TOO_LARGE}") from error
     except UnidentifiedImageError as error:  # its text names an address in memory; rows must not
         raise AdvSpurError(f"pixels: {str(path)!r} is no readable image (no known format). {_ALL}") from error
     except Exception as error:  # a damaged file makes PIL's plug-ins raise nearly anything
@@ -112,6 +113,4 @@ def _pil(data: bytes, path: str | os.PathLike, mode: str) -> np.ndarray:
 
 def _check_size(path: str | os.PathLike, height: int, width: int) -> None:
     if height * width > MAX_PIXELS:
-        raise AdvSpurError(
-            f"pixels: {str(path)!r} is {height}x{width}, more than {MAX_PIXELS:,} pixels. Make it smaller first."
-        )
+        raise AdvSpurError(f"pixels: {str(path)!r} ({height}x{width}) {_TOO_LARGE}")

@@ -35,7 +35,7 @@ def test_names_are_short():
     "text",
     [
         "linf", "linf:", "lnf:1", "linf:8/255,4/255", "linf:1,1", "linf:-1", "linf:nan", "linf:1/0", "linf:1(step=3)",
-        "linf:1(steps=0)", "linf:1(steps=x)", "linf:1(fgsm)", "",
+        "linf:1(steps=0)", "linf:1(steps=x)", "linf:1(fgsm)", "", "linf:4", "linf:1/255,4",
     ],
 )  # fmt: skip
 def test_nonsense_is_refused(text):

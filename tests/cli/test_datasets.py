@@ -68,3 +68,27 @@ def _errors(name):
     sources = {condition.source for condition in benchmark.conditions}
     batches = [benchmark.read(source, 0, benchmark.size(source)) for source in sources]
     return {error for batch in batches for error in batch.errors or () if error}
+
+
+def test_options_already_given_are_kept_in_what_to_write(capsys):
+    assert advspur("datasets", "sample", "waterbirds", "wb") == 0
+    run = ["evaluate", "-m", "embedded:cnn_standard", "-o", "runs/a", "-q", "-b"]
+    assert advspur(*run, "waterbirds=wb?val=true&size=224&readout=none") == 2
+    assert "Write waterbirds=wb?val=true&readout=none&size=32 for" in capsys.readouterr().err
+
+
+def test_a_switch_takes_true_or_false(capsys):
+    assert advspur("datasets", "sample", "waterbirds", "wb") == 0
+    capsys.readouterr()
+    assert advspur("datasets", "verify", "waterbirds", "wb?val=maybe") == 2
+    assert "option 'val' got 'maybe', takes true or false" in capsys.readouterr().err
+
+
+def test_names_of_files_are_whole_in_tables(capsys, tmp_path):
+    assert advspur("datasets", "sample", "rival10", "[red]r") == 0
+    assert advspur("datasets", "verify", "rival10", "[red]r") == 1  # one mask is missing
+    shown = "".join(capsys.readouterr().out.split())
+    images = {path.name for path in tmp_path.glob("*/test/ordinary/*.JPEG") if "_merged" not in path.name}
+    masks = {path.name for path in tmp_path.glob("*/test/entire_object_masks/*")}
+    (missing,) = images - masks
+    assert f"wrong{missing.removesuffix('.JPEG')}" in shown

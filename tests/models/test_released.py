@@ -118,5 +118,12 @@ def test_other_numbers_of_outputs(save, small_state):
     model = models.load(f"resnet18@{save(state, 'nine.pt')}")
     assert model(IMAGES).shape == (2, 9)
     assert model.n_outputs == 9
-    with pytest.raises(AdvSpurError, match=r"resnet50@nine\.pt"):
+    with pytest.raises(AdvSpurError, match=r"resnet18@nine\.pt"):
         models.load("nine.pt")  # which network it is has to be said
+
+
+def test_weights_alone_are_told_what_to_write(save, robustness, small_state):
+    path = save(robustness(small_state), "mine.ckpt")
+    with pytest.raises(AdvSpurError, match=rf"look like a resnet18: say resnet18@{path}\."):
+        models.load(str(path))
+    assert models.load(f"resnet18@{path}").n_outputs == 1000

@@ -125,7 +125,7 @@ def jpeg_header(width: int, height: int) -> bytes:
 def test_huge_images_are_refused_before_they_are_decoded(tmp_path, head, side):
     path = tmp_path / "huge.img"
     path.write_bytes(head(side, side))
-    with pytest.raises(AdvSpurError, match=r"huge\.img'.*(too large|more than 67,108,864 pixels)"):
+    with pytest.raises(AdvSpurError, match=r"huge\.img'.*has more than 67,108,864 pixels"):
         pixels.read_rgb(path)
 
 
