@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pyadvspur.report.card.content import Curve, Row
 
 _WIDTH, _HEIGHT = 340, 210
-_LEFT, _RIGHT, _TOP, _BOTTOM = 40, 12, 12, 34
+_LEFT, _RIGHT, _TOP, _BOTTOM = 40, 22, 12, 34
 
 
 def curve(found: Curve) -> str:
