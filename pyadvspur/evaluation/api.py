@@ -88,6 +88,9 @@ def evaluate(
         skipped += len(job) - len(left)
         if left:
             jobs.append(left)
+    # model after model, so that none is loaded anew for each benchmark; the order of the rows is the plan's
+    place = {subject.name: k for k, subject in enumerate(found)}
+    jobs.sort(key=lambda job: place[job[0].model])
     # modules on the way to another process go by value, once a worker
     setup = Setup(
         {s.name: s for s in found}, {b.name: b for b in benchmarks}, store, batch_size, device, save_points,

@@ -105,3 +105,21 @@ def test_a_model_of_another_input_size_is_refused(tmp_path):
     net.input_size = 224
     with pytest.raises(AdvSpurError, match=r"takes images of 224x224.*'toy' gives 12x12"):
         run({"net": net}, tmp_path)
+
+
+def test_models_are_loaded_once_to_be_known_and_once_to_run(tmp_path, monkeypatch):
+    from pyadvspur import models
+    from pyadvspur.benchmarks import layouts
+
+    loaded, load = [], models.load
+    monkeypatch.setattr(models, "load", lambda name: loaded.append(name) or load(name))
+    for name in ("imagenet9", "salient"):
+        layouts.sample(name, tmp_path / name, per_class=1)
+    both = [f"{name}={tmp_path / name}?size=16" for name in ("imagenet9", "salient")]
+    found = evaluation.evaluate(
+        {"a": "random:1000", "b": "random:1000"}, both, out=tmp_path / "runs", limit=3, progress=False
+    )
+    assert found.complete
+    assert len(loaded) == 4
+    # the rows keep the plan's order: benchmark, then model
+    assert list(dict.fromkeys(found.outcomes()["benchmark"])) == ["imagenet9", "salient"]
