@@ -11,6 +11,7 @@ import json
 import os
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -164,7 +165,9 @@ class Store:
 
     def read(self, units: Sequence[Unit]) -> pa.Table:
         """Rows of these units, in their order. Every file is checked whole: see `finished`."""
-        tables = [self._table(unit) for unit in units]
+        # files are many and small, and decoded outside the interpreter's lock
+        with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+            tables = list(pool.map(self._table, units))
         if not tables:
             return SCHEMA.empty_table()
         return pa.concat_tables(table.replace_schema_metadata() for table in tables).unify_dictionaries()

@@ -114,7 +114,11 @@ def _examples(found, picture: Picture | None) -> list[list[int]]:
 
 def _words(spot: Spot) -> str:
     condition, attack, eps = spot
-    return condition if attack == "none" else f"{condition}, {attack} {selection.radius(eps)}"
+    return (
+        condition
+        if attack == "none"
+        else f"{condition}, {attack} {selection.radius(eps, attack.rpartition('-')[2])}"
+    )
 
 
 def _find(ascending: np.ndarray, wanted: np.ndarray) -> list[int | None]:

@@ -108,10 +108,11 @@ def _masking(metrics: pd.DataFrame) -> list[Concern]:
             norm = row.attack.rpartition("-")[2]
             same = [r for r in cell if r not in blind and r.eps == row.eps and r.attack.endswith(f"-{norm}")]
             if same and row.high < min(r.low for r in same):
+                at = f"{where}, {norm} {selection.radius(row.eps, norm)}"
+                least = min(r.value for r in same)
                 texts.append(
-                    f"{where}, {norm} {selection.radius(row.eps)}: {row.attack} leaves {row.value:.1%}, attacks that "
-                    f"use gradients leave {min(r.value for r in same):.1%}"
-                )  # fmt: skip
+                    f"{at}: {row.attack} leaves {row.value:.1%}, attacks that use gradients leave {least:.1%}"
+                )
         for attack in dict.fromkeys(row.attack for row in cell):
             line = sorted((r.eps, r.value, r.n) for r in cell if r.attack == attack)
             if len({n for _, _, n in line}) == 1 and any(b[1] > a[1] for a, b in pairwise(line)):

@@ -49,13 +49,16 @@ def figures(run: Run | Runs, metrics: pd.DataFrame | None = None) -> dict[str, F
     for name, measures in run.measures().items():
         mine = metrics[metrics["benchmark"] == name]
         panels = selection.reliance(measures)
-        if not panels or not len(mine):
+        if not len(mine):
             continue
-        for measure, choices in selection.attacked(mine, measures).items():
+        for measure, choices in selection.attacked(mine, measures).items() if panels else ():
             short = "".join(c if c.isalnum() else "-" for c in measure)
             found[f"{name}-trade-off-{short}"] = trade_off(mine, models, panels, choices)
-        if any(norm not in ("other", "standard") for norm, _, _ in selection.lines(models)):
+        if panels and any(norm not in ("other", "standard") for norm, _, _ in selection.lines(models)):
             found[f"{name}-by-training-radius"] = by_radius(mine, models, panels)
+        for measure, curves in selection.curves(mine, measures).items():
+            short = "".join(c if c.isalnum() else "-" for c in measure)
+            found[f"{name}-curves-{short}"] = over_radius(curves, models, measure)
     for figure in found.values():
         figure.draw_without_rendering()
         figure.set_layout_engine("none")  # laid out once, not again for every file it is saved to
@@ -75,7 +78,7 @@ def trade_off(
             ax = axes[row][column]
             _points(ax, models, robust, _by_model(clean[clean["measure"] == measure.name]), _scale(measure))
             norm = _NORMS.get(choice.norm, choice.norm)
-            ax.set_xlabel(f"{choice.measure}, {norm} attack {selection.radius(choice.eps)} (%)")
+            ax.set_xlabel(f"{choice.measure}, {norm} attack {selection.radius(choice.eps, choice.norm)} (%)")
             ax.set_ylabel(_axis(measure))
     _legend(figure, axes[0][0])
     return figure
@@ -109,6 +112,42 @@ def by_radius(metrics: pd.DataFrame, models: pd.DataFrame, panels: list[Measure]
                 ax.legend(
                     frameon=False, fontsize=8, title=f"{_NORMS.get(norm, norm)} training", title_fontsize=8
                 )
+    return figure
+
+
+def over_radius(curves: dict[str, pd.DataFrame], models: pd.DataFrame, name: str) -> Figure:
+    """Robust accuracy over the radius of each attack, one line a model with its interval as a band."""
+    figure, axes = _grid(1, len(curves))
+    lines = selection.lines(models)
+    arches = list(dict.fromkeys(arch for _, arch, _ in lines))
+    for ax, (attack, rows) in zip(axes[0], curves.items()):
+        drawn = set()
+        for norm, arch, line in lines:
+            for _, row in line.iterrows():
+                mine = rows[rows["model"] == row["model"]].dropna(subset=["value"]).sort_values("eps")
+                if row["model"] in drawn or not len(mine):
+                    continue
+                drawn.add(row["model"])
+                alone = norm in ("other", "standard") or selection.training_label(row) == "standard"
+                colour = _COLOURS[
+                    "standard" if alone and norm != "other" else norm if norm in _COLOURS else "other"
+                ]
+                style = {"linestyle": "-" if arches.index(arch) == 0 else "--", "linewidth": 1.1}
+                ax.plot(mine["eps"], 100 * mine["value"], color=colour, marker=".", markersize=3, **style)
+                ax.fill_between(
+                    mine["eps"], 100 * mine["low"], 100 * mine["high"], color=colour, alpha=0.08, linewidth=0
+                )
+        radii = sorted(set(rows["eps"]))
+        ax.set_xticks(
+            radii,
+            [selection.radius(eps, attack.rpartition("-")[2]) for eps in radii],
+            fontsize=7,
+            rotation=30,
+        )
+        ax.set_ylim(0, 100)
+        ax.set_xlabel(f"radius, {attack}")
+        ax.set_ylabel(f"{name} (%)")
+    _legend_of_lines(figure, lines, arches)
     return figure
 
 
@@ -203,6 +242,31 @@ def _legend(figure: Figure, ax: Axes) -> None:
     figure.legend(
         handles, labels, loc="outside upper center", ncols=min(6, len(handles)), frameon=False, fontsize=8.5,
         title=title, title_fontsize=8.5,
+    )  # fmt: skip
+
+
+def _legend_of_lines(figure: Figure, lines: list, arches: list[str]) -> None:
+    from matplotlib.lines import Line2D
+
+    def key(colour: str, arch: str, label: str) -> Line2D:
+        return Line2D([], [], color=colour, linestyle="-" if arches.index(arch) == 0 else "--", label=label)
+
+    named = [(n, a) for n, a, _ in lines if n not in ("other", "standard")]
+    handles = [
+        key(_COLOURS.get(n, _COLOURS["other"]), a, f"{_NORMS.get(n, n)} {a}".strip()) for n, a in named
+    ]
+    standard = {
+        a: None
+        for _, a, line in lines
+        for _, r in line.iterrows()
+        if selection.training_label(r) == "standard"
+    }
+    handles += [key(_COLOURS["standard"], a, f"standard {a}".strip()) for a in standard]
+    handles += [key(_COLOURS["other"], a, "other") for n, a, _ in lines if n == "other"]
+    title = "training; bands are 95 % intervals"
+    figure.legend(
+        handles=handles, loc="outside upper center", ncols=min(6, max(1, len(handles))), frameon=False, fontsize=8,
+        title=title, title_fontsize=8,
     )  # fmt: skip
 
 

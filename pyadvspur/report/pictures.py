@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyadvspur.errors import AdvSpurError
-from pyadvspur.evaluation.samples import SHOWN
 from pyadvspur.evaluation.store import Store
 
 if TYPE_CHECKING:
@@ -89,12 +88,12 @@ def _jpeg(png: bytes) -> bytes:
 
 
 def _samples(run, benchmark: str, condition) -> list[int]:
-    """The first usable samples of a condition: what its strip shows."""
+    """The first usable samples of a condition, in the order in which its strip shows them."""
     store = Store(run.out)
     for unit in run.first_units(benchmark, condition.name):
         if store.path(unit).exists():
             try:
-                rows = store.read([unit]).slice(0, SHOWN)
+                rows = store.read([unit]).slice(0, 64)
             except (OSError, AdvSpurError):
                 continue
             usable = np.array([not error for error in rows.column("error").to_pylist()], bool)

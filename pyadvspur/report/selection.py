@@ -122,6 +122,18 @@ def radius(eps: float, norm: str = "linf") -> str:
     return f"{eps:.3g}"
 
 
+def curves(metrics: pd.DataFrame, measures: list[Measure]) -> dict[str, dict[str, pd.DataFrame]]:
+    """By robust accuracy and attack: the rows of all models and radii, where there are two radii or more."""
+    found: dict[str, dict[str, pd.DataFrame]] = {}
+    for measure in measures:
+        rows = metrics[metrics["measure"] == measure.name]
+        if measure.kind == "robust_accuracy":
+            for attack, cell in rows.groupby("attack", observed=True, sort=False):
+                if cell["eps"].nunique() > 1:
+                    found.setdefault(measure.name, {})[str(attack)] = cell
+    return found
+
+
 def training_label(row: pd.Series) -> str:
     """A model's training radius as a point's label; "standard" without one."""
     norm, eps = row.get("norm"), row.get("eps")

@@ -12,6 +12,7 @@ _SPECIAL = {
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
     "|": r"\textbar{}",
 }  # fmt: skip
+_ACROSS = 5  # columns of numbers side by side
 _MARKS = re.compile(r"([\\`*_{}\[\]<>|#])")
 
 
@@ -27,24 +28,34 @@ def markdown(table: Table, title: str = "") -> str:
 
 
 def latex(table: Table, title: str = "", label: str = "") -> str:
-    r"""A `table` environment; it needs \usepackage{booktabs}. Intervals are set small after their values."""
+    r"""A `table` environment; it needs \usepackage{booktabs}. Intervals are set small after their values; wide tables
+    come in blocks of a few columns, one under the other."""
     caption = f"{title}: {table.caption}" if title else table.caption
-    heads = [column.title.split("\n") for column in table.columns]
-    depth = max(map(len, heads))
-    kind = "".join("l" if column.text else "r" for column in table.columns)
     lines = [r"\begin{table}", r"\centering", rf"\caption{{{_tex(caption[:1].upper() + caption[1:])}.}}"]
     lines += [rf"\label{{{label}}}"] if label else []
-    lines += [r"\small", rf"\begin{{tabular}}{{{kind}}}", r"\toprule"]
+    lines.append(r"\small")
+    for first in range(1, max(2, len(table.columns)), _ACROSS):
+        if first > 1:
+            lines.append(r"\par\medskip")
+        lines += _tabular(table, [0, *range(first, min(first + _ACROSS, len(table.columns)))])
+    notes = [_tex(note) for note in (table.note, *table.notes) if note]
+    lines += [r"\par\smallskip", r"{\footnotesize " + r"\\ ".join(notes) + "}"] if notes else []
+    return "\n".join([*lines, r"\end{table}", ""])
+
+
+def _tabular(table: Table, columns: list[int]) -> list[str]:
+    """Some columns of a table."""
+    heads = [table.columns[k].title.split("\n") for k in columns]
+    depth = max(map(len, heads))
+    kind = "".join("l" if table.columns[k].text else "r" for k in columns)
+    lines = [rf"\begin{{tabular}}{{{kind}}}", r"\toprule"]
     for k in range(depth):
         # short heads stand at the bottom
         cells = [head[k - depth + len(head)] if k >= depth - len(head) else "" for head in heads]
         lines.append(" & ".join(map(_tex, cells)) + r" \\")
     lines.append(r"\midrule")
-    lines += [" & ".join(map(_tex_cell, row)) + r" \\" for row in table.rows]
-    lines += [r"\bottomrule", r"\end{tabular}"]
-    notes = [_tex(note) for note in (table.note, *table.notes) if note]
-    lines += [r"\par\smallskip", r"{\footnotesize " + r"\\ ".join(notes) + "}"] if notes else []
-    return "\n".join([*lines, r"\end{table}", ""])
+    lines += [" & ".join(_tex_cell(row[k]) for k in columns) + r" \\" for row in table.rows]
+    return [*lines, r"\bottomrule", r"\end{tabular}"]
 
 
 def document(parts: Iterable[str], heading: str) -> str:

@@ -58,7 +58,7 @@ function card(model, key, attacks, strips) {
       if (!d) return '';
       drawn.append(svg('path', { class: `curve${k > 2 ? ' dash' : ''}`, d, vars: { '--c': norm in NORMS ? `var(--${norm})` : 'var(--other)' } }),
         svg('text', { x: width - 4, y: height - 2, 'text-anchor': 'end' }, ''));
-      return `${D.attacks[attack]} ${points.map((p) => `${p.eps ? radius(p.eps) : 'clean'} ${(100 * p.value).toFixed(0)} %`).join(', ')}`;
+      return `${D.attacks[attack]} ${points.map((p) => `${p.eps ? radius(p.eps, attack) : 'clean'} ${(100 * p.value).toFixed(0)} %`).join(', ')}`;
     });
     const legend = [...new Set(attacks.map(normOf))].map((norm, k) => svg('text', { x: left + 2 + k * 26, y: height - 2, vars: { fill: `var(--${norm in NORMS ? norm : 'other'})` } }, NORMS[norm] || norm));
     drawn.append(...legend);

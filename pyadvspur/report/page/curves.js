@@ -41,7 +41,7 @@ function curves() {
     const radii = [...new Set(lines.flatMap((line) => line.points.map((p) => p.eps)))].sort((a, b) => a - b);
     const height = Math.max(300, Math.min(440, width * 0.45));
     const room = radii.filter((eps, k) => k === 0 || k === radii.length - 1 || (eps - radii[k - 1]) / top * width > 48);
-    const view = frame(width, height, { range: [0, top], title: `radius of ${D.attacks[attack]}, [0,1] pixel units`, ticks: room.map((eps) => [eps, eps ? radius(eps) : '0']) },
+    const view = frame(width, height, { range: [0, top], title: `radius of ${D.attacks[attack]}, [0,1] pixel units`, ticks: room.map((eps) => [eps, eps ? radius(eps, attack) : '0']) },
       { range: [0, 100], title: `${nameOf(...key)}, %` }, `Curves of ${lines.length} networks: ${nameOf(...key)} over the radius of ${D.attacks[attack]}.`);
     const { root, px, py } = view;
     lines.sort((one, two) => two.points.at(-1).value - one.points.at(-1).value);
@@ -55,8 +55,8 @@ function curves() {
       const half = points.find((p) => p.value < 0.5);
       const last = svg('path', { d: `M${at(points.at(-1), 'value')}h0`, class: 'hit' });
       item.append(last);
-      explained(item, last, model.name, [...points.map((p) => `${p.eps ? radius(p.eps) : 'clean'}: ${written({ percent: true }, p.value, p.low, p.high)}`),
-        `n = ${points[0].n}`, half && half.eps > 0 ? `below 50 % from ${radius(half.eps)}` : '']);
+      explained(item, last, model.name, [...points.map((p) => `${p.eps ? radius(p.eps, attack) : 'clean'}: ${written({ percent: true }, p.value, p.low, p.high)}`),
+        `n = ${points[0].n}`, half && half.eps > 0 ? `below 50 % from ${radius(half.eps, attack)}` : '']);
       return item;
     });
     root.append(...items);

@@ -3,7 +3,8 @@ const D = JSON.parse(byId('data').textContent);
 const M = D.metrics;
 const MARKS = ['circle', 'square', 'up', 'diamond', 'down'];
 const NORMS = { l1: '\u2113\u2081', l2: '\u2113\u2082', linf: '\u2113\u221e', standard: 'standard', other: 'other' };
-const ARCHES = [...new Set(D.models.map((m) => m.arch))].sort();
+const ARCHES = [...new Set(D.models.map((m) => m.arch))].filter(Boolean).sort();
+ARCHES.push('');
 
 D.models.forEach((model, k) => {
   model.k = k;
@@ -37,13 +38,13 @@ const many = D.benchmarks.length > 1;
 const nameOf = (benchmark, measure) =>
   (many ? `${D.benchmarks[benchmark].name}: ` : '') + measureOf(benchmark, measure).name;
 
-function radius(eps) {
+function radius(eps, attack) {
   const steps = eps * 255;
-  if (eps > 0 && steps <= 64 && Math.abs(steps * 2 - Math.round(steps * 2)) < 1e-6) return `${Math.round(steps * 2) / 2}/255`;
+  if (eps > 0 && normOf(attack) === 'linf' && steps <= 64 && Math.abs(steps * 2 - Math.round(steps * 2)) < 1e-6) return `${Math.round(steps * 2) / 2}/255`;
   return String(Number(eps.toPrecision(3)));
 }
-const normOf = (attack) => D.attacks[attack].split('-').at(-1);
-const spotName = ([attack, eps]) => attack === 0 ? 'no attack' : `${D.attacks[attack]}, ${radius(eps)}`;
+const normOf = (attack) => D.attacks[attack].replace(/ \(.*$/, '').split('-').at(-1);
+const spotName = ([attack, eps]) => attack === 0 ? 'no attack' : `${D.attacks[attack]}, ${radius(eps, attack)}`;
 
 const scaled = (about, value) => value === null ? null : value * (about.percent ? 100 : 1);
 const digits = (about) => about.percent ? 1 : 2;

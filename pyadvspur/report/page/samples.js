@@ -7,31 +7,39 @@ function pickBenchmark(places, changedTo) {
 }
 
 // A telling few: the standard network, and the most robust of every norm
-function firstFew() {
-  const found = D.models.filter((m) => m.standard).slice(0, 1);
+function firstFew(benchmark) {
+  const models = D.models.filter((m) => runOn(benchmark, m.k));
+  const found = models.filter((m) => m.standard).slice(0, 1);
   for (const norm of ['linf', 'l2', 'l1']) {
-    const mine = D.models.filter((m) => m.norm === norm && !m.standard);
+    const mine = models.filter((m) => m.norm === norm && !m.standard);
     if (mine.length) found.push(mine.reduce((a, b) => b.eps > a.eps ? b : a));
   }
-  return [...new Set([...found, ...D.models])].slice(0, 3).map((m) => m.k);
+  return [...new Set([...found, ...models])].slice(0, 3).map((m) => m.k);
 }
+const runOn = (benchmark, k) => benchmark.conditions.some((c) => c.answers && c.answers[k].some((given) => given !== null))
+  || benchmark.counts.some((row) => row[1] === k);
 
 function images() {
   const holder = byId('images-view');
   const places = D.benchmarks.map((_, k) => k).filter((k) => D.benchmarks[k].conditions.some((c) => c.picture >= 0));
   if (!places.length) { holder.append(el('p', { class: 'note' }, 'No images were kept with this run.')); return; }
   let at = places[0];
-  const chosen = firstFew();
+  let chosen = firstFew(D.benchmarks[at]);
   const grid = el('div', { class: 'strips' });
   const draw = () => {
     const benchmark = D.benchmarks[at], seen = new Set();
     const looks = benchmark.conditions.filter((c) => c.picture >= 0 && !seen.has(c.picture) && seen.add(c.picture));
     grid.replaceChildren(...looks.map((condition) => strip(benchmark, condition, chosen.filter((k) => k >= 0))));
   };
-  const items = [[-1, 'none'], ...D.models.map((m) => [m.k, m.short])];
-  const pickers = [0, 1, 2].map((slot) => choice(`Answers of network ${slot + 1}`, [['', items]], chosen[slot] ?? -1, (v) => { chosen[slot] = Number(v); draw(); }));
+  const items = () => [['', [[-1, 'none'], ...D.models.filter((m) => runOn(D.benchmarks[at], m.k)).map((m) => [m.k, m.short])]]];
+  const pickers = [0, 1, 2].map((slot) => choice(`Answers of network ${slot + 1}`, items(), chosen[slot] ?? -1, (v) => { chosen[slot] = Number(v); draw(); }));
   pickers.forEach((picker, k) => { picker.select.id = `answers-${k + 1}`; });
-  holder.append(el('div', { class: 'controls' }, pickBenchmark(places, (k) => { at = k; draw(); }), pickers.map((p) => p.node)),
+  holder.append(el('div', { class: 'controls' }, pickBenchmark(places, (k) => {
+    at = k;
+    chosen = firstFew(D.benchmarks[at]);
+    pickers.forEach((picker, slot) => picker.set(items(), chosen[slot] ?? -1));
+    draw();
+  }), pickers.map((p) => p.node)),
     el('p', { class: 'note' }, 'The first images of each condition, as the networks see them. Under each image: its label, and what the chosen networks answered.'), grid);
   draw();
 }
@@ -61,11 +69,12 @@ function changedAnswers() {
   const holder = byId('changes-view');
   const places = D.benchmarks.map((_, k) => k).filter((k) => D.benchmarks[k].pairs.length);
   if (!places.length) { holder.append(el('p', { class: 'note' }, 'No two conditions of this run show the same samples.')); return; }
-  let at = places[0], pair = 0, model = firstFew()[0];
+  let at = places[0], pair = 0, model = firstFew(D.benchmarks[at])[0];
   const view = el('div'), examples = el('div');
   const pairNames = () => [['', D.benchmarks[at].pairs.map(([before, after], k) => [k, `${before} \u2192 ${after}`])]];
   const pairChoice = choice('From one condition to another', pairNames(), 0, (v) => { pair = Number(v); draw(); });
-  const modelChoice = choice('Examples of', [['', D.models.map((m) => [m.k, m.short])]], model, (v) => { model = Number(v); drawExamples(); });
+  const modelNames = () => [['', D.models.filter((m) => runOn(D.benchmarks[at], m.k)).map((m) => [m.k, m.short])]];
+  const modelChoice = choice('Examples of', modelNames(), model, (v) => { model = Number(v); drawExamples(); });
   pairChoice.select.id = 'change-pair';
   const draw = () => {
     const rows = D.benchmarks[at].counts.filter((row) => row[0] === pair).map(([, k, n, ...counts]) =>
@@ -82,7 +91,14 @@ function changedAnswers() {
       found.length ? el('ul', { class: 'examples' }, found.map((example) => one(benchmark, example, [before, after], [first, second])))
         : el('p', { class: 'note' }, place < 0 ? 'This network was not run on both.' : 'No answer changed.'));
   };
-  holder.append(el('div', { class: 'controls' }, pickBenchmark(places, (k) => { at = k; pair = 0; pairChoice.set(pairNames(), 0); draw(); }), pairChoice.node),
+  holder.append(el('div', { class: 'controls' }, pickBenchmark(places, (k) => {
+    at = k;
+    pair = 0;
+    model = firstFew(D.benchmarks[at])[0];
+    pairChoice.set(pairNames(), 0);
+    modelChoice.set(modelNames(), model);
+    draw();
+  }), pairChoice.node),
     view, el('div', { class: 'controls' }, modelChoice.node), examples,
     el('p', { class: 'note' }, 'Counts are of samples that both conditions show (first noise draw). Pictures are there for the samples whose images the run kept; under attack they show the image before it.'));
   draw();

@@ -92,7 +92,7 @@ function allMetrics() {
       const about = measureOf(M.benchmark[i], M.measure[i]);
       const text = written(about, value, M.low[i], M.high[i]);
       return [D.models[M.model[i]].name, D.benchmarks[M.benchmark[i]].name, about.name, M.attack[i] ? D.attacks[M.attack[i]] : '',
-        { text: M.attack[i] ? radius(M.eps[i]) : '', v: M.eps[i] }, { text, v: value, l: M.low[i], h: M.high[i], n: M.n[i] },
+        { text: M.attack[i] ? radius(M.eps[i], M.attack[i]) : '', v: M.eps[i] }, { text, v: value, l: M.low[i], h: M.high[i], n: M.n[i] },
         { text: M.n[i], v: M.n[i] }, D.notes[M.note[i]]];
     });
     byId('all-view').append(...madeTable('metrics', 'All metrics', columns, rows));
