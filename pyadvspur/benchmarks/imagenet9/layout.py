@@ -36,8 +36,8 @@ def entries(root: Path, variation: str) -> list[Entry]:
     """A variation's samples by turns through the classes, files sorted by name.
 
     A sample's id is that of the object which its file name names (what follows `fg_` where two are named), so that
-    variations of one object are compared in pairs. Where an object repeats within a variation, ids come from whole
-    file names instead.
+    variations of one object are compared in pairs. Where an object repeats within a variation, the first file has its
+    id, and the ids of the others come from their whole names.
     """
     found = []
     for label, directory in enumerate(DIRECTORIES):
@@ -46,10 +46,13 @@ def entries(root: Path, variation: str) -> list[Entry]:
         images = sorted(path for path in files if _is_image(path))
         found += [(turn, label, path) for turn, path in enumerate(images)]
     found.sort(key=lambda entry: entry[:2])
-    keys = [f"{label}/{_object(path.stem)}" for _, label, path in found]
-    if len(set(keys)) < len(keys):
-        keys = [f"{label}/{path.name}" for _, label, path in found]
-    return [Entry(_number(key), label, path) for key, (_, label, path) in zip(keys, found)]
+    entries, seen = [], set()
+    for _, label, path in found:
+        key = f"{label}/{_object(path.stem)}"
+        key = f"{label}/{path.name}" if key in seen else key
+        seen.add(key)
+        entries.append(Entry(_number(key), label, path))
+    return entries
 
 
 def mask_path(root: Path, image: Path) -> Path:

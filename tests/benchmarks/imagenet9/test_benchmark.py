@@ -121,6 +121,17 @@ def test_pairs_by_the_object_a_name_names(own_copy):
     assert bench.read("mixed_rand", 0, 1).ids.tolist() == bench.read("original", 0, 1).ids.tolist()
 
 
+def test_a_repeated_object_leaves_the_pairs_of_the_others(own_copy):
+    before = {e.path.name: e.id for e in ImageNet9(own_copy).entries("mixed_rand")}
+    folder = own_copy / "mixed_rand" / "val" / DIRECTORIES[0]
+    first = sorted(folder.iterdir())[0]
+    (folder / f"zz_{first.name}").write_bytes(first.read_bytes())
+    entries = ImageNet9(own_copy).entries("mixed_rand")
+    after = {e.path.name: e.id for e in entries}
+    assert {name: after[name] for name in before} == before
+    assert len({e.id for e in entries}) == len(entries) == len(before) + 1
+
+
 def test_pickled_masks_are_refused(own_copy):
     path = next((own_copy / "fg_mask" / "val" / "00_dog").iterdir())
     np.save(path, np.array([{"a": 1}], dtype=object), allow_pickle=True)
