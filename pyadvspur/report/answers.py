@@ -117,7 +117,7 @@ def _words(spot: Spot) -> str:
     return (
         condition
         if attack == "none"
-        else f"{condition}, {attack} {selection.radius(eps, attack.rpartition('-')[2])}"
+        else f"{condition}, {attack} {selection.radius(eps, selection.norm_of(attack))}"
     )
 
 

@@ -105,8 +105,10 @@ def _masking(metrics: pd.DataFrame) -> list[Concern]:
         where = f"{model} on {benchmark}, {measure}"
         blind = [row for row in cell if str(row.attack).partition("-")[0] in _GRADIENT_FREE]
         for row in blind:
-            norm = row.attack.rpartition("-")[2]
-            same = [r for r in cell if r not in blind and r.eps == row.eps and r.attack.endswith(f"-{norm}")]
+            norm = selection.norm_of(row.attack)
+            same = [
+                r for r in cell if r not in blind and r.eps == row.eps and selection.norm_of(r.attack) == norm
+            ]
             if same and row.high < min(r.low for r in same):
                 at = f"{where}, {norm} {selection.radius(row.eps, norm)}"
                 least = min(r.value for r in same)

@@ -44,13 +44,14 @@ _STYLE = {
 def figures(run: Run | Runs, metrics: pd.DataFrame | None = None) -> dict[str, Figure]:
     """All figures of a run by name. Needs no display."""
     metrics = run.metrics() if metrics is None else metrics
-    models = run.models()
+    known = run.models()
     found = {}
     for name, measures in run.measures().items():
         mine = metrics[metrics["benchmark"] == name]
         panels = selection.reliance(measures)
         if not len(mine):
             continue
+        models = known[known["model"].isin(set(mine["model"].astype(str)))]
         for measure, choices in selection.attacked(mine, measures).items() if panels else ():
             short = "".join(c if c.isalnum() else "-" for c in measure)
             found[f"{name}-trade-off-{short}"] = trade_off(mine, models, panels, choices)
@@ -77,8 +78,9 @@ def trade_off(
         for column, measure in enumerate(panels):
             ax = axes[row][column]
             _points(ax, models, robust, _by_model(clean[clean["measure"] == measure.name]), _scale(measure))
-            norm = _NORMS.get(choice.norm, choice.norm)
-            ax.set_xlabel(f"{choice.measure}, {norm} attack {selection.radius(choice.eps, choice.norm)} (%)")
+            title = choice.title(choices)
+            title = title.replace(choice.norm, _NORMS[choice.norm], 1) if choice.norm in _NORMS else title
+            ax.set_xlabel(f"{choice.measure}, {title} (%)")
             ax.set_ylabel(_axis(measure))
     _legend(figure, axes[0][0])
     return figure
@@ -140,7 +142,7 @@ def over_radius(curves: dict[str, pd.DataFrame], models: pd.DataFrame, name: str
         radii = sorted(set(rows["eps"]))
         ax.set_xticks(
             radii,
-            [selection.radius(eps, attack.rpartition("-")[2]) for eps in radii],
+            [selection.radius(eps, selection.norm_of(attack)) for eps in radii],
             fontsize=7,
             rotation=30,
         )

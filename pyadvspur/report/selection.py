@@ -28,7 +28,12 @@ class Attacked:
 
     @property
     def norm(self) -> str:
-        return self.attack.partition("-")[2] or self.attack
+        return norm_of(self.attack)
+
+    def title(self, others: Iterable[Attacked]) -> str:
+        """Norm and radius; the attack's whole name where another one has that norm."""
+        alone = sum(other.norm == self.norm for other in others) <= 1
+        return f"{self.norm if alone else self.attack} {radius(self.eps, self.norm)}"
 
 
 def reliance(measures: list[Measure]) -> list[Measure]:
@@ -120,6 +125,11 @@ def radius(eps: float, norm: str = "linf") -> str:
     if norm == "linf" and eps > 0 and abs(steps * 2 - round(steps * 2)) < 1e-6 and steps <= 64:
         return f"{steps:g}/255"
     return f"{eps:.3g}"
+
+
+def norm_of(attack: str) -> str:
+    """The norm that an attack's name ends with ("apgd-dlr-linf"), also where a run's name follows in brackets."""
+    return attack.partition(" (")[0].rpartition("-")[2]
 
 
 def curves(metrics: pd.DataFrame, measures: list[Measure]) -> dict[str, dict[str, pd.DataFrame]]:

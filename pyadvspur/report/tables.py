@@ -130,7 +130,7 @@ def all_metrics(metrics: pd.DataFrame) -> Table:
     rows = tuple(
         (
             str(r.model), str(r.measure), "" if r.attack == "none" else str(r.attack),
-            "" if r.attack == "none" else selection.radius(r.eps, r.attack.rpartition("-")[2]), _cell(r, False),
+            "" if r.attack == "none" else selection.radius(r.eps, selection.norm_of(r.attack)), _cell(r, False),
             str(r.n),
             r.note.removeprefix("undefined: "),
         )
@@ -159,7 +159,7 @@ def _robust(metrics: pd.DataFrame, measures: list[Measure]) -> list[tuple[str, M
         for choice in choices:
             at = (metrics["attack"] == choice.attack) & (metrics["eps"] == choice.eps)
             rows = metrics[at & (metrics["measure"] == name)]
-            title = f"{name}\n{choice.norm} {selection.radius(choice.eps, choice.norm)}"
+            title = f"{name}\n{choice.title(choices)}"
             found.append((title, by_name[name], rows, 2 if found else 1))
     return found
 

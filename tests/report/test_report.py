@@ -59,6 +59,16 @@ def test_labels_of_radii():
     assert selection.training_label(row.replace({"linf": "", 2.5 / 255: 0.0})) == "standard"
 
 
+def test_attacks_of_one_norm_are_told_apart_in_titles():
+    pgd, square, l2 = (
+        selection.Attacked("m", a, 4 / 255) for a in ("pgd-linf", "square-linf (b)", "apgd-dlr-l2")
+    )
+    assert pgd.title([pgd, l2]) == "linf 4/255"
+    assert [c.title([pgd, square, l2]) for c in (pgd, square, l2)] == [
+        "pgd-linf 4/255", "square-linf (b) 4/255", "l2 0.0157",
+    ]  # fmt: skip
+
+
 def test_the_radius_shown_is_where_models_differ_most():
     frame = pd.DataFrame(
         {

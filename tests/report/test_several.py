@@ -183,3 +183,47 @@ class Flat(toys.Net):
 
     def forward(self, x):
         return super().forward((x * 3).round())
+
+
+def test_borders_that_a_licence_asks_for_survive_the_page(folder, monkeypatch):
+    """Large pages store photographs as JPEG: every image still stands in its colour, on all four sides."""
+    import base64
+    import io
+
+    from PIL import Image
+
+    class Framed(toys.Toy):
+        name = "framed"
+        input_size = 96
+        frame = (255, 0, 0)
+
+        def read(self, source, start, stop):
+            from dataclasses import replace
+
+            batch = super().read(source, start, stop)
+            images, masks = (
+                x.repeat_interleave(8, 1).repeat_interleave(8, 2) for x in (batch.images, batch.masks)
+            )
+            return replace(batch, images=images, masks=masks)
+
+    class Wide(toys.Net):
+        def forward(self, x):
+            return super().forward(x[:, :, ::8, ::8])
+
+    run = evaluation.evaluate(
+        {"m": Wide(0)}, [Framed()], out=folder / "framed", progress=False, threads=1, limit=8
+    )
+    monkeypatch.setattr("pyadvspur.report.pictures._LARGE", 0)
+    page = report.write(run, folder / "framed.html").read_text()
+    data = json.loads(page.partition('id="data">')[2].partition("</script>")[0])
+    picture = data["pictures"][0]
+    assert picture["source"].startswith("data:image/jpeg;base64,")
+    image = Image.open(io.BytesIO(base64.b64decode(picture["source"].partition(",")[2])))
+    assert image.size == (picture["width"], picture["height"])
+    pixels = np.asarray(image).astype(int)
+    cell, side = picture["width"] // picture["count"], picture["height"]
+    for k in range(picture["count"]):
+        one = pixels[:, k * cell : k * cell + side]
+        for edge in (one[0], one[-1], one[:, 0], one[:, -1]):
+            assert (edge[:, 0] > 200).all()
+            assert (edge[:, 1:] < 70).mean() > 0.95
