@@ -73,7 +73,7 @@ function card(model, key, attacks, strips) {
     const title = many ? `${D.benchmarks[panel[0]].name}: ${side}` : side;
     const here = M.value[i] !== null && svg('path', { class: 'curve', d: `M${px(M.value[i]).toFixed(1)} 0v12` });
     if (here) here.style.strokeWidth = 3;
-    node.append(el('div', { class: 'row', title: `${nameOf(...panel)}: ${text}` }, el('span', {}, title), el('b', {}, M.value[i] === null ? 'undefined' : scaled(about, M.value[i]).toFixed(digits(about)) + (about.percent ? ' %' : '')),
+    node.append(el('div', { class: 'row', title: `${nameOf(...panel)}: ${text}` }, el('span', {}, title), el('b', {}, M.value[i] === null ? 'undefined' : shortly(about, M.value[i])),
       svg('svg', { viewBox: `0 0 ${CARD.width} 12`, 'aria-hidden': 'true' }, svg('use', { href: `#${id}` }), here)));
   }
   return node;

@@ -48,9 +48,11 @@ const spotName = ([attack, eps]) => attack === 0 ? 'no attack' : `${D.attacks[at
 
 const scaled = (about, value) => value === null ? null : value * (about.percent ? 100 : 1);
 const digits = (about) => about.percent ? 1 : 2;
+const fixed = (about, v) => scaled(about, v).toFixed(digits(about)).replace(/^-(0\.?0*)$/, '$1');
+const shortly = (about, v) => fixed(about, v) + (about.percent ? ' %' : '');
 function written(about, value, low, high) {
   if (value === null) return 'undefined';
-  const show = (v) => v === null ? '?' : scaled(about, v).toFixed(digits(about)).replace(/^-(0\.?0*)$/, '$1');
+  const show = (v) => v === null ? '?' : fixed(about, v);
   return `${show(value)} [${show(low)}, ${show(high)}]${about.percent ? ' %' : ''}`;
 }
 
