@@ -1,7 +1,9 @@
 """PGD-40 at five radii: `attacks.sweep` against torchattacks (one run a radius) on networks with trained weights.
 
 Needs a folder with the weights and images (--data, or the variable ADVSPUR_DEV_DATA), and for the comparison
-`pip install --no-deps torchattacks==3.5.1`; without it our own columns are filled only. torchattacks has no l1 attack.
+`pip install --no-deps torchattacks==3.5.1`; --no-peer fills our own columns only. torchattacks has no l1 attack; there
+the peer is APGD-CE with its three radii from `pip install --no-deps pyautoattack`, the AutoAttack of its authors.
+--our-steps N: as strong in fewer steps? Ours then takes N, the peer --steps.
 
 Checked first: every sample counted as broken is misclassified by a plain call of the model at a point inside ball and
 box, and no radius has a higher robust accuracy than the peer's.
@@ -53,6 +55,21 @@ def peer(model, x, y, norm: str, radii, steps: int) -> list[float]:
     return accuracy
 
 
+def peer_l1(model, x, y, norm: str, radii, steps: int) -> list[float]:
+    from pyautoattack.autopgd_base import APGDAttack
+
+    accuracy = []
+    for eps in radii:
+        attack = APGDAttack(
+            model, n_iter=steps, norm="L1", n_restarts=1, eps=eps, seed=0, loss="ce", device="cpu"
+        )
+        attack.use_largereps = True
+        found = attack.perturb(x, y)
+        with torch.no_grad():
+            accuracy.append(round(float((model(found).argmax(1) == y).float().mean()), 4))
+    return accuracy
+
+
 def check_finds(run: common.Run, model, x, y, norm: str, radii, steps: int) -> None:
     result = attacks.sweep(model, x, y, norm, radii, steps=steps)
     with torch.no_grad():
@@ -75,6 +92,7 @@ def options(parser) -> None:
     )
     parser.add_argument("--images", type=int, default=0, help="0: 500, or 100 with --quick")
     parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--our-steps", type=int, default=0, help="0: as many as the peer")
     parser.add_argument("--no-peer", action="store_true", help="our own columns only")
 
 
@@ -89,14 +107,17 @@ def main() -> None:
         if run.options.only not in f"{name} {norm}":
             continue
         model, x, y = networks.load(folder, name, n)
-        check_finds(run, model, x[:100], y[:100], norm, radii, steps)
+        mine = run.options.our_steps or steps
+        check_finds(run, model, x[:100], y[:100], norm, radii, mine)
         found: dict[str, list[float]] = {}
 
-        def case(what, work, found=found, given=(model, x, y, norm, radii, steps)):
-            return lambda: found.__setitem__(what, work(*given))
+        def case(what, work, steps, found=found, given=(model, x, y, norm, radii)):
+            return lambda: found.__setitem__(what, work(*given, steps))
 
-        compared = norm != "l1" and not run.options.no_peer
-        cases = {"ours": case("ours", ours)} | ({"peer": case("peer", peer)} if compared else {})
+        compared = not run.options.no_peer
+        cases = {"ours": case("ours", ours, mine)}
+        if compared:
+            cases["peer"] = case("peer", peer_l1 if norm == "l1" else peer, steps)
         times = run.measure(cases, run.options.repeats or 1, warmup=0)
         columns = (
             common.against(times, "ours", "peer") if compared else {"ours_ms": times["ours"].median * 1e3}
@@ -105,7 +126,9 @@ def main() -> None:
             worse = max(a - b for a, b in zip(found["ours"], found["peer"]))
             run.check(f"{name} {norm}: robust accuracy above the peer's", max(worse, 0.0), allowed=0.5 / n)
         text = {what: " ".join(f"{a:.3f}" for a in values) for what, values in found.items()}
-        run.row(network=name, norm=norm, n=n, ours=text["ours"], torchattacks=text.get("peer", ""), **columns)
+        run.row(
+            network=name, norm=norm, n=n, steps=mine, ours=text["ours"], peer=text.get("peer", ""), **columns
+        )
         print(common.table(run.rows[-1:]), flush=True)
     run.finish()
 
