@@ -39,7 +39,17 @@ class Counting(nn.Module):
         raise TypeError("one worker: the sizes of all calls in one list")
 
 
+@pytest.fixture
+def one_thread():
+    """How wide calls are depends on how many threads share them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.mark.parametrize("fussy", [False, True])
+@pytest.mark.usefixtures("one_thread")
 def test_wide_calls_only_where_the_bits_agree(fussy):
     model, x = Counting(fussy), torch.rand(100, 3, 2, 2)
     with Forward(model.eval()) as forward:

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 import toys
+from toys import BAD, Torn, Whole
 
 from pyadvspur import evaluation
 from pyadvspur.evaluation import rows
@@ -15,34 +16,8 @@ from pyadvspur.metrics import Measure
 #: what attacks say of toys
 pytestmark = pytest.mark.filterwarnings("ignore:attacks. gradients may mislead")
 
-BAD = {
-    0: "0.png is empty",
-    3: "3.png is truncated",
-    8: "8.png is empty",
-    9: "a mask of another size",
-    39: "gone",
-}
 LIMIT = 40
 ATTACKS = ["linf:1/255,4/255(steps=2)"]
-
-
-class Torn(toys.Toy):
-    """Some images of `agrees` cannot be read; the sources share their objects, `swapped` has them all."""
-
-    def read(self, source, start, stop):
-        batch = super().read(source, start, stop)
-        if source != "agrees":
-            return batch
-        errors = tuple(BAD.get(k, "") for k in range(start, stop))
-        images = batch.images.clone()
-        images[[k for k, error in enumerate(errors) if error]] = 0
-        return dataclasses.replace(batch, images=images, errors=errors)
-
-
-class Whole(Torn):
-    """The same with every image there."""
-
-    read = toys.Toy.read
 
 
 def run(out, benchmark, **options):

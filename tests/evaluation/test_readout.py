@@ -7,14 +7,11 @@ import numpy as np
 import pytest
 import torch
 import toys
+from toys import Probed
 
 from pyadvspur import AdvSpurError, evaluation
 from pyadvspur.benchmarks.readout import Readout
 from pyadvspur.evaluation import features, fitting, heads, readout
-
-
-class Probed(toys.Toy):
-    readout = Readout("probe", "agrees", "swapped", 3)
 
 
 def head_of(model, benchmark, folder, **options):

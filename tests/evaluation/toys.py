@@ -1,5 +1,6 @@
 """A tiny benchmark and tiny models, importable from spawned processes."""
 
+import dataclasses
 import hashlib
 import os
 import time
@@ -8,6 +9,7 @@ import torch
 
 from pyadvspur import masking
 from pyadvspur.benchmarks.base import Batch, Benchmark, Condition
+from pyadvspur.benchmarks.readout import Readout
 from pyadvspur.labels import LabelMap
 from pyadvspur.metrics import Measure
 
@@ -121,3 +123,38 @@ class Greedy(Net):
         if len(x) > 5:
             raise torch.OutOfMemoryError("out of memory")
         return super().forward(x)
+
+
+class Probed(Toy):
+    """Toy with a head on frozen features."""
+
+    readout = Readout("probe", "agrees", "swapped", 3)
+
+
+#: what is wrong with which images of `Torn`
+BAD = {
+    0: "0.png is empty",
+    3: "3.png is truncated",
+    8: "8.png is empty",
+    9: "a mask of another size",
+    39: "gone",
+}
+
+
+class Torn(Toy):
+    """Some images of `agrees` cannot be read; the sources share their objects, `swapped` has them all."""
+
+    def read(self, source, start, stop):
+        batch = super().read(source, start, stop)
+        if source != "agrees":
+            return batch
+        errors = tuple(BAD.get(k, "") for k in range(start, stop))
+        images = batch.images.clone()
+        images[[k for k, error in enumerate(errors) if error]] = 0
+        return dataclasses.replace(batch, images=images, errors=errors)
+
+
+class Whole(Torn):
+    """The same with every image there."""
+
+    read = Toy.read
