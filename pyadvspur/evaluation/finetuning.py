@@ -21,7 +21,7 @@ from pyadvspur.benchmarks.base import Benchmark
 from pyadvspur.benchmarks.readout import RULES, Readout
 from pyadvspur.errors import AdvSpurError, bad, unknown
 from pyadvspur.evaluation.fitting import Rows, held_out
-from pyadvspur.models import finetuned
+from pyadvspur.models import finetuned, new_head
 from pyadvspur.models.loading import load
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def finetune(
     train, validation = _data(benchmark, benchmark.readout)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        head = finetuned.new_head(found.network, benchmark.readout.n_classes, benchmark.input_size)
+        head = new_head.new_head(found.network, benchmark.readout.n_classes, benchmark.input_size)
     found.requires_grad_(True)
     found.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     recipe = attacks.Recipe(

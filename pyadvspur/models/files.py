@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from pyadvspur.errors import AdvSpurError, bad, unknown
@@ -61,8 +62,11 @@ def load_release(name: str, root: str | Path | None) -> Classifier:
     )  # fmt: skip
 
 
-def load_file(name: str, path: Path, release: Release | None = None) -> Classifier:
-    """A file without an architecture in the name. release: which one it has to be."""
+def load_file(
+    name: str, path: Path, release: Release | None = None, *, load: Callable[[str], Classifier] | None = None
+) -> Classifier:
+    """A file without an architecture in the name. release: which one it has to be. load: what loads the base of a
+    fine-tuned network by its name; None = such a file is refused."""
     checkpoint.check_file(path)
     digest = checkpoint.sha256(path)
     if path.suffix.lower() != ".safetensors":
@@ -70,8 +74,11 @@ def load_file(name: str, path: Path, release: Release | None = None) -> Classifi
     weights = checkpoint.read(path)
     info = weights.info
     if "base" in info:
-        from pyadvspur.models.loading import load
-
+        if load is None:
+            raise bad(
+                "models.load", "name", repr(name), "the released network's own file",
+                f"{path} was fine-tuned from it: load it as {path}.",
+            )  # fmt: skip
         return finetuned.load(name, path, info, load)
     training = {str(k): v for k, v in info.items() if isinstance(v, (str, int, float, bool))}
     arch = release.arch if release else training.get("arch")

@@ -13,9 +13,9 @@ from pathlib import Path
 from torch import nn
 
 from pyadvspur.errors import bad
-from pyadvspur.models import resnet
+from pyadvspur.models import checkpoint, resnet
 from pyadvspur.models.classifier import Classifier
-from pyadvspur.models.head import last_linear
+from pyadvspur.models.fitting import wrap
 
 _OWN_BASES = ("embedded", "random")  # whose names take no @FILE
 _SAFE = (*_OWN_BASES, "torchvision", "timm")
@@ -29,28 +29,6 @@ def base_of(name: str, network: nn.Module) -> str:
     return arch or name.rpartition("@")[0] or name
 
 
-def new_head(network: nn.Module, n_outputs: int, input_size: int) -> str:
-    """Put a fresh last linear layer of n_outputs into a network; its name. Weights from torch's generator."""
-    network.eval()
-    name = last_linear(network, input_size)
-    _replace(network, name, n_outputs)
-    return name
-
-
-def fit_head(network: nn.Module, info: Mapping[str, object]) -> nn.Module:
-    """The network with the last layer that a fine-tuned file's metadata asks for; untouched for other files."""
-    if "head" not in info:
-        return network
-    name, n_outputs = str(info["head"]), info.get("n_outputs")
-    if type(n_outputs) is not int or not 2 <= n_outputs <= 1 << 20:
-        raise bad("models.load", "n_outputs in the metadata", repr(n_outputs), "an integer >= 2")
-    if not isinstance(dict(network.named_modules()).get(name), nn.Linear):
-        takes = "the name of a linear layer of the network"
-        raise bad("models.load", "head in the metadata", repr(name)[:80], takes)
-    _replace(network, name, n_outputs)
-    return network
-
-
 def load(name: str, path: Path, info: Mapping[str, object], load_name) -> Classifier:
     """A fine-tuned file by itself. load_name: `models.load`."""
     base = str(info["base"])
@@ -61,9 +39,6 @@ def load(name: str, path: Path, info: Mapping[str, object], load_name) -> Classi
             f"It was fine-tuned from {base!r}: load it as {base}@{path.name}, if you trust that code.",
         )  # fmt: skip
     if source in _OWN_BASES:
-        from pyadvspur.models import checkpoint
-        from pyadvspur.models.fitting import wrap
-
         found = load_name(base)
         found = wrap(
             name, found.network, checkpoint.read(path), source=base.encode(), input_size=found.input_size
@@ -74,11 +49,3 @@ def load(name: str, path: Path, info: Mapping[str, object], load_name) -> Classi
     about = {key: info[key] for key in ("norm", "eps", "arch", "benchmark", "rule") if key in info}
     found.training_info.update(base=base, **about)
     return found
-
-
-def _replace(network: nn.Module, name: str, n_outputs: int) -> None:
-    parent, _, last = name.rpartition(".")
-    owner = network.get_submodule(parent)
-    old = network.get_submodule(name)
-    fresh = nn.Linear(old.in_features, n_outputs, device=old.weight.device, dtype=old.weight.dtype)
-    setattr(owner, last, fresh)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from pyadvspur.errors import AdvSpurError, bad
-from pyadvspur.models import finetuned, resnet
+from pyadvspur.models import new_head, resnet
 from pyadvspur.models.checkpoint import Checkpoint
 from pyadvspur.models.classifier import Classifier, fingerprint_of
 
@@ -124,7 +124,7 @@ def wrap(
     mean, std: applied to the pixels. Where the file brings its own they must be these; where none are given, the file's
     apply. source: what else decides the outputs, for the fingerprint. more: for Classifier."""
     if weights is not None:
-        fit(finetuned.fit_head(network, weights.info), weights)
+        fit(new_head.fit_head(network, weights.info), weights)
         if (found := weights.statistics) is not None:
             if mean is None:
                 mean, std = found

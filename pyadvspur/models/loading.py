@@ -57,7 +57,7 @@ def load(name: str, root: str | Path | None = None) -> Classifier:
 
         return load_random(name, rest)
     if not target:
-        return files.load_file(name, files.find(file, root))
+        return files.load_file(name, files.find(file, root), load=load)
     if not colon and file is None and salman.looks_like(target):
         return files.load_release(target, root)
     if not colon and target in resnet.ARCHITECTURES and file:

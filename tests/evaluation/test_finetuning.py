@@ -63,6 +63,14 @@ def test_a_fine_tuned_file_is_a_model_by_itself(birds):
     assert not any(p.requires_grad for p in found.parameters())
 
 
+def test_a_fine_tuned_file_never_passes_for_a_released_network(birds, tmp_path):
+    finetune(MODEL, birds, "a.safetensors", epochs=2, batch_size=16, progress=False)
+    (tmp_path / "a.safetensors").rename(tmp_path / "resnet50_l2_eps3.safetensors")
+    with pytest.raises(AdvSpurError, match=r"fine-tuned from it: load it as .*resnet50_l2_eps3\.safetensors"):
+        models.load("resnet50_l2_eps3", root=tmp_path)
+    assert models.load("resnet50_l2_eps3.safetensors").training_info["base"] == MODEL
+
+
 def test_a_base_of_ones_own_code_is_named_not_run(birds):
     finetune("my_finetuned:small", birds, "b.safetensors", epochs=2, batch_size=16, progress=False)
     with pytest.raises(AdvSpurError, match=r"load it as my_finetuned:small@b\.safetensors"):

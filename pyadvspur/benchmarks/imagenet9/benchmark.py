@@ -10,7 +10,6 @@ Source: Xiao, Engstrom, Ilyas & Madry, "Noise or Signal", ICLR 2021.
 from __future__ import annotations
 
 import hashlib
-import json
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +22,6 @@ from pyadvspur.benchmarks.base import Batch, Benchmark, Condition
 from pyadvspur.benchmarks.imagenet9.classes import NAMES, class_of_output
 from pyadvspur.benchmarks.imagenet9.layout import (
     MASKS,
-    PER_CLASS,
     SIZE,
     VARIATIONS,
     Entry,
@@ -31,7 +29,6 @@ from pyadvspur.benchmarks.imagenet9.layout import (
     mask_path,
     read_mask,
 )
-from pyadvspur.benchmarks.material import MARK
 from pyadvspur.errors import AdvSpurError, bad, unknown
 from pyadvspur.metrics import Measure
 
@@ -151,7 +148,7 @@ class ImageNet9(Benchmark):
     def fingerprint(self) -> str:
         """SHA-256 over the variations' file names and sizes in bytes; reading every pixel would take minutes."""
         digest = hashlib.sha256(f"imagenet9 {self.preprocessing}".encode())
-        for source in dict.fromkeys(condition.source for condition in self.conditions):
+        for source in self._sources():
             for number, label, path in self.entries(source):
                 size = path.stat().st_size
                 digest.update(f"{source}/{label}/{path.name} {number} {size}\n".encode())
@@ -161,7 +158,8 @@ class ImageNet9(Benchmark):
         """Counts, class directories, pairs, masks, and whether every file can be read; reads every file once."""
         from pyadvspur.benchmarks.imagenet9.verify import verify
 
-        return verify(self)
+        found = {source: self.entries(source) for source in self._sources()}
+        return verify(self.root, found, self._preprocessing, self.mask if self.has_masks else None)
 
     def challenge(self, model: torch.nn.Module | str, **options: Any) -> Challenge:
         """The adversarial-background challenge: see `imagenet9.challenge.challenge`."""
@@ -171,17 +169,15 @@ class ImageNet9(Benchmark):
 
     def entries(self, source: str) -> list[Entry]:
         """(id, label, path) of a variation's samples, in their order."""
-        known = dict.fromkeys(condition.source for condition in self.conditions)
-        if source not in known:
-            raise unknown("benchmarks.imagenet9", "source", source, known)
+        if source not in self._sources():
+            raise unknown("benchmarks.imagenet9", "source", source, self._sources())
         if source not in self._listed:
             self._listed[source] = entries(self.root, source)
         return self._listed[source]
 
-    def expected_per_class(self) -> int:
-        """450, or what a generated copy says of itself."""
-        mark = self.root / MARK
-        return int(json.loads(mark.read_text())["per_class"]) if mark.is_file() else PER_CLASS
+    def _sources(self) -> dict[str, None]:
+        """The variations that are there, in order."""
+        return dict.fromkeys(condition.source for condition in self.conditions)
 
     def __getstate__(self) -> dict:
         return {**vars(self), "_listed": {}}

@@ -25,7 +25,7 @@ import torch
 from pyadvspur import masking
 from pyadvspur.attacks.forward import CHUNK_CUDA, Forward
 from pyadvspur.attacks.guard import evaluating
-from pyadvspur.benchmarks.base import Batch
+from pyadvspur.benchmarks.base import Batch, Benchmark
 from pyadvspur.benchmarks.imagenet9.challenge_file import Finished, Record
 from pyadvspur.benchmarks.imagenet9.classes import NAMES
 from pyadvspur.errors import AdvSpurError, bad
@@ -34,8 +34,6 @@ from pyadvspur.native.score import score
 
 if TYPE_CHECKING:
     import pandas
-
-    from pyadvspur.benchmarks.imagenet9.benchmark import ImageNet9
 
 BLOCK = 32  # foregrounds that share what is known of backgrounds; rows depend on it
 _BATCH_CPU = 64
@@ -77,7 +75,7 @@ class Challenge:
 
 def challenge(
     model: torch.nn.Module | str,
-    benchmark: ImageNet9,
+    benchmark: Benchmark,
     *,
     limit: int | None = None,
     batch_size: int | None = None,
@@ -118,11 +116,12 @@ class _Search:
     """Foregrounds against all backgrounds. counts: how often each background broke a foreground of each class."""
 
     def __init__(
-        self, model: torch.nn.Module, benchmark: ImageNet9, batch_size: int | None, device: str | None
+        self, model: torch.nn.Module, benchmark: Benchmark, batch_size: int | None, device: str | None
     ) -> None:
         sources = {condition.source for condition in benchmark.conditions}
         missing = [v for v in ("original", "only_bg_t") if v not in sources]
-        missing += ["fg_mask"] * (not benchmark.has_masks)
+        if "original" in sources and benchmark.read("original", 0, 1).masks is None:
+            missing.append("fg_mask")
         if missing:
             raise bad(_WHERE, "benchmark", f"no {', '.join(missing)}", "original, only_bg_t and fg_mask")
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import math
 import re
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pyadvspur.benchmarks.imagenet9.classes import DIRECTORIES
+from pyadvspur.benchmarks.material import MARK
 from pyadvspur.errors import AdvSpurError
 
 VARIATIONS = (
@@ -53,6 +55,12 @@ def entries(root: Path, variation: str) -> list[Entry]:
         seen.add(key)
         entries.append(Entry(_number(key), label, path))
     return entries
+
+
+def expected_per_class(root: Path) -> int:
+    """450, or what a generated copy says of itself. Raises what a damaged mark raises."""
+    mark = root / MARK
+    return int(json.loads(mark.read_text())["per_class"]) if mark.is_file() else PER_CLASS
 
 
 def mask_path(root: Path, image: Path) -> Path:

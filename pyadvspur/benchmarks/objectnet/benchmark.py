@@ -132,7 +132,8 @@ class ObjectNet(Benchmark):
         """Folders, counts, the copy's own mapping files, red borders, and whether every file can be read."""
         from pyadvspur.benchmarks.objectnet.verify import verify
 
-        return verify(self)
+        sources = {source: (self.entries(source), self._preprocessing[source]) for source in self.sources}
+        return verify(self.root, self.images, sources)
 
     def entries(self, source: str) -> list[layout.Entry]:
         """(id, label, path) of a source's samples, in their order."""

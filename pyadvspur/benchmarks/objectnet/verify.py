@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,18 +21,21 @@ from pyadvspur.errors import AdvSpurError
 if TYPE_CHECKING:
     import pandas
 
-    from pyadvspur.benchmarks.objectnet.benchmark import ObjectNet
+Source = tuple[Sequence[layout.Entry], pixels.Preprocessing]
 
 _PART = 64  # images decoded at a time; they are large
 
 
-def verify(benchmark: ObjectNet) -> pandas.DataFrame:
-    """Rows item, expected, found, ok, note. Reads every image of the 113 classes once."""
+def verify(root: Path, images: Path, sources: Mapping[str, Source]) -> pandas.DataFrame:
+    """Rows item, expected, found, ok, note. Reads every image of the 113 classes once.
+
+    images: the folder of the class folders. sources: entries and preprocessing of `objectnet`, and of `imagenet` where
+    it is there."""
     import pandas as pd
 
-    mark, rows = _mark(benchmark.root)
-    known, others = layout.class_folders(benchmark.images)
-    entries = benchmark.entries("objectnet")
+    mark, rows = _mark(root)
+    known, others = layout.class_folders(images)
+    entries = sources["objectnet"][0]
     counts = Counter(entry.label for entry in entries)
     expected = mark.get("counts") or dict.fromkeys(FOLDERS)
     missing = [name for name in expected if not counts[FOLDERS.index(name)]]
@@ -48,11 +52,11 @@ def verify(benchmark: ObjectNet) -> pandas.DataFrame:
     outside = mark.get("outside", layout.ALL_FOLDERS - len(FOLDERS))
     note = f"{ignored} images in them are left out: {_some([path.name for path in others])}"
     rows.append(("other folders", outside, len(others), len(others) == outside, note))
-    rows += _mappings(benchmark.root)
-    rows.append(_readable(benchmark, "objectnet"))
+    rows += _mappings(root)
+    rows.append(_readable("objectnet", *sources["objectnet"]))
     rows.append(_borders(entries))
-    if "imagenet" in benchmark.sources:
-        rows += _imagenet(benchmark, mark.get("imagenet"))
+    if "imagenet" in sources:
+        rows += _imagenet(*sources["imagenet"], mark.get("imagenet"))
     return pd.DataFrame(rows, columns=["item", "expected", "found", "ok", "note"])
 
 
@@ -87,11 +91,11 @@ def _mappings(root: Path) -> list[tuple]:
     return [("mappings", len(FOLDERS), len(names), not wrong and len(names) == len(FOLDERS), note)]
 
 
-def _readable(benchmark: ObjectNet, source: str) -> tuple:
-    entries, broken = benchmark.entries(source), []
+def _readable(source: str, entries: Sequence[layout.Entry], p: pixels.Preprocessing) -> tuple:
+    broken = []
     for start in range(0, len(entries), _PART):
         paths = [entry.path for entry in entries[start : start + _PART]]
-        errors = pixels.read_images(paths, benchmark._preprocessing[source])[1]
+        errors = pixels.read_images(paths, p)[1]
         broken += [text for text in errors if text]
     whole = len(entries) - len(broken)
     return (f"{source}, readable", len(entries), whole, not broken, "; ".join(broken[:3]))
@@ -114,15 +118,17 @@ def _red(path: Path) -> bool:
     return bool((np.abs(edge - layout.RED).max(1) < 80).mean() > 0.9)
 
 
-def _imagenet(benchmark: ObjectNet, sampled: dict[str, int] | None) -> list[tuple]:
-    found = Counter(entry.path.parent.name for entry in benchmark.entries("imagenet"))
+def _imagenet(
+    entries: Sequence[layout.Entry], p: pixels.Preprocessing, sampled: dict[str, int] | None
+) -> list[tuple]:
+    found = Counter(entry.path.parent.name for entry in entries)
     expected = sampled or {WNIDS[output]: PER_CLASS for output in RESTRICTED}
     odd = [f"{wnid}: {found[wnid]}" for wnid in expected if found[wnid] != expected[wnid]]
     extra = [wnid for wnid in found if wnid not in expected]
     note = f"other counts in {_some(odd)}" if odd else f"also {_some(extra)}" * bool(extra)
     total = sum(expected.values())
     rows = [("imagenet, images", total, sum(found.values()), not odd and not extra, note)]
-    return [*rows, _readable(benchmark, "imagenet")]
+    return [*rows, _readable("imagenet", entries, p)]
 
 
 def _of_a_class(counts: Counter) -> str:

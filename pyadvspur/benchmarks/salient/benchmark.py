@@ -175,7 +175,7 @@ class SalientImageNet(Benchmark):
         """Release, classes, pairs, masks and images: all must be there; ten of each class are read."""
         from pyadvspur.benchmarks.salient.verify import verify
 
-        return verify(self)
+        return verify(self.root, self.train, self.wnids, *self.listed)
 
     # files
 

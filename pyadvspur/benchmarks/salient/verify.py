@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyadvspur import pixels
@@ -17,35 +18,37 @@ from pyadvspur.errors import AdvSpurError
 if TYPE_CHECKING:
     import pandas
 
-    from pyadvspur.benchmarks.salient.benchmark import SalientImageNet
-
 #: images of a class that are opened, with their masks: opening all of them would take hours
 OPENED = 10
 _SHOWN = 3
 _THREADS = 4
 
 
-def verify(benchmark: SalientImageNet) -> pandas.DataFrame:
+def verify(
+    root: Path,
+    train: Path,
+    wnids: Mapping[int, str],
+    lists: Mapping[int, ClassList],
+    wrong: Mapping[str, str],
+) -> pandas.DataFrame:
     """Rows item, expected, found, ok, note. Every file must be there; some of every class are read."""
     import pandas as pd
 
-    lists, wrong = benchmark.listed
     try:
-        mark = material.read_mark(benchmark.root)
-        rows: list[tuple] = [
-            ("copy", "", "generated sample" if mark else "as published", True, str(benchmark.root))
-        ]
+        mark = material.read_mark(root)
+        rows: list[tuple] = [("copy", "", "generated sample" if mark else "as published", True, str(root))]
     except AdvSpurError as error:
         mark, rows = None, [("copy", "", "damaged mark", False, str(error))]
-    known = mark is not None or benchmark.release in layout.RELEASES.values()
-    rows.append(("release", "", benchmark.release, known, "by the rows of most features"))
-    classes = len(benchmark.wnids) if mark else N_CLASSES
-    absent = [f"class {k}" for k, wnid in benchmark.wnids.items() if k not in lists and wnid not in wrong]
+    release = layout.release(lists.values())
+    known = mark is not None or release in layout.RELEASES.values()
+    rows.append(("release", "", release, known, "by the rows of most features"))
+    classes = len(wnids) if mark else N_CLASSES
+    absent = [f"class {k}" for k, wnid in wnids.items() if k not in lists and wnid not in wrong]
     rows.append(("classes", classes, len(lists), len(lists) == classes, _some(absent)))
     rows.append(("lists readable", len(lists) + len(wrong), len(lists), not wrong, _some(wrong.values())))
     rows += _pairs(lists, mark is not None)
-    rows += _there(benchmark, lists)
-    rows += _readable(benchmark, lists)
+    rows += _there(root, train, lists)
+    rows += _readable(root, train, lists)
     return pd.DataFrame(rows, columns=["item", "expected", "found", "ok", "note"])
 
 
@@ -71,18 +74,18 @@ def _pairs(lists: Mapping[int, ClassList], sample: bool) -> list[tuple]:
     return rows
 
 
-def _there(benchmark: SalientImageNet, lists: Mapping[int, ClassList]) -> list[tuple]:
+def _there(root: Path, train: Path, lists: Mapping[int, ClassList]) -> list[tuple]:
     """Whether every mask and every image has its file, by listing folders."""
     missing_masks, missing_images, n_masks, n_images = [], [], 0, 0
     for found in lists.values():
         for j, feature in enumerate(found.features):
-            names = _names(benchmark.root / found.wnid / f"feature_{feature}")
+            names = _names(root / found.wnid / f"feature_{feature}")
             wanted = [stem for stem, bits in found.bits.items() if bits >> j & 1]
             n_masks += len(wanted)
             missing_masks += [
                 f"{found.wnid}/feature_{feature}/{s}" for s in wanted if f"{s}.JPEG" not in names
             ]
-        names = _names(benchmark.train / found.wnid)
+        names = _names(train / found.wnid)
         n_images += len(found.bits)
         missing_images += [f"{found.wnid}/{s}" for s in found.bits if f"{s}.JPEG" not in names]
     return [
@@ -91,12 +94,12 @@ def _there(benchmark: SalientImageNet, lists: Mapping[int, ClassList]) -> list[t
     ]
 
 
-def _readable(benchmark: SalientImageNet, lists: Mapping[int, ClassList]) -> list[tuple]:
+def _readable(root: Path, train: Path, lists: Mapping[int, ClassList]) -> list[tuple]:
     """Opens the first images of every class, and every mask of theirs that is there."""
     chosen = [(found, stem) for found in lists.values() for stem in list(found.bits)[:OPENED]]
-    images = [layout.image_path(benchmark.train, found.wnid, stem) for found, stem in chosen]
+    images = [layout.image_path(train, found.wnid, stem) for found, stem in chosen]
     paths = [
-        layout.mask_path(benchmark.root, found.wnid, feature, stem)
+        layout.mask_path(root, found.wnid, feature, stem)
         for found, stem in chosen
         for j, feature in enumerate(found.features)
         if found.bits[stem] >> j & 1

@@ -127,7 +127,7 @@ class Waterbirds(Benchmark):
         """The csv's problems, the twelve group counts, files missing, and whether every image can be read."""
         from pyadvspur.benchmarks.waterbirds.verify import verify
 
-        return verify(self)
+        return verify(self.root, self.metadata)
 
     # the csv
 

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyadvspur import pixels
 from pyadvspur.benchmarks.material import MARK
 from pyadvspur.benchmarks.waterbirds.layout import COUNTS, GROUPS, METADATA, NEEDED, SPLITS
+from pyadvspur.benchmarks.waterbirds.metadata import Metadata
 
 if TYPE_CHECKING:
     import pandas
-
-    from pyadvspur.benchmarks.waterbirds.benchmark import Waterbirds
 
 _SHOWN = 5
 _AT_A_TIME = 256
 
 
-def verify(benchmark: Waterbirds) -> pandas.DataFrame:
+def verify(root: Path, found: Metadata) -> pandas.DataFrame:
     """Rows item, expected, found, ok, note: the copy, the csv and its problems, twelve group counts, files there, files
     readable."""
     import pandas as pd
 
-    expected, first = _expected(benchmark)
-    found = benchmark.metadata
+    expected, first = _expected(root)
     rows = [first]
     columns = [name for name in NEEDED if name in found.columns]
     whole = len(columns) == len(NEEDED)
@@ -39,7 +38,7 @@ def verify(benchmark: Waterbirds) -> pandas.DataFrame:
             wanted, there = expected[split][g], groups.count(g)
             note = "" if wanted == there else "another number of images than published"
             rows.append((f"{split}, {name}", wanted, there, wanted == there, note))
-    paths = {e.path: benchmark.root / e.path for e in found.entries}
+    paths = {e.path: root / e.path for e in found.entries}
     missing = [name for name, path in paths.items() if not path.is_file()]
     n = len(paths)
     rows.append(("files, there", n, n - len(missing), not missing, ", ".join(missing[:_SHOWN])))
@@ -53,11 +52,11 @@ def verify(benchmark: Waterbirds) -> pandas.DataFrame:
     return pd.DataFrame(rows, columns=["item", "expected", "found", "ok", "note"])
 
 
-def _expected(benchmark: Waterbirds) -> tuple[dict[str, tuple[int, ...]], tuple]:
+def _expected(root: Path) -> tuple[dict[str, tuple[int, ...]], tuple]:
     """Images by split and group, as published or as a generated copy says of itself, and a row that says which."""
-    mark = benchmark.root / MARK
+    mark = root / MARK
     if not mark.is_file():
-        return dict(COUNTS), ("copy", "", "as published", True, str(benchmark.root))
+        return dict(COUNTS), ("copy", "", "as published", True, str(root))
     try:
         counts = json.loads(mark.read_text(encoding="utf-8"))["counts"]
         expected = {split: tuple(int(n) for n in counts[split]) for split in SPLITS}
@@ -65,4 +64,4 @@ def _expected(benchmark: Waterbirds) -> tuple[dict[str, tuple[int, ...]], tuple]
             raise ValueError("four counts a split")
     except (OSError, ValueError, KeyError, TypeError) as error:
         return dict(COUNTS), ("copy", "", "damaged mark", False, f"{MARK}: {error}")
-    return expected, ("copy", "", "generated sample", True, str(benchmark.root))
+    return expected, ("copy", "", "generated sample", True, str(root))
