@@ -315,6 +315,7 @@ def _single_threads(n: int) -> ThreadPoolExecutor:
     gate = threading.Barrier(n)
 
     def settle(_):
+        torch.get_num_threads()  # torch sets a thread up at its first question, which would undo the next line
         torch.set_num_threads(1)
         gate.wait()  # so that every worker takes exactly one of these
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 import torch
 from torch import nn
@@ -75,6 +77,7 @@ class Small(Counting):
 
 
 def test_out_of_memory_halves_the_call_says_so_once_and_goes_on():
+    torch.manual_seed(0)
     model, x = Small().eval(), torch.rand(40, 3, 2, 2)
     y = model.linear(x.flatten(1)).argmax(1)
     with pytest.warns(RuntimeWarning, match="out of memory") as said:
@@ -90,3 +93,35 @@ def test_out_of_memory_halves_the_call_says_so_once_and_goes_on():
 
     with pytest.raises(torch.OutOfMemoryError), pytest.warns(RuntimeWarning, match="out of memory"):
         attacks.pgd(Nothing().eval(), x, y, "linf", 0.2, steps=3)
+
+
+class Asking(nn.Module):
+    """Linear, and keeps how many threads torch has in each call, in one list for all copies."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear, self.seen = nn.Linear(12, 4), {"threads": []}
+
+    def forward(self, x):
+        self.seen["threads"].append((torch.get_num_threads(), threading.current_thread().name))
+        return self.linear(x.flatten(1))
+
+    def __deepcopy__(self, memo):
+        copied = Asking()
+        copied.linear, copied.seen = self.linear, self.seen
+        return copied
+
+
+def test_a_call_runs_on_one_thread_and_the_calls_side_by_side():
+    """Lanes with a team each would be threads x threads of them, and give bits that depend on the number."""
+    before, model = torch.get_num_threads(), Asking().eval()
+    try:
+        torch.set_num_threads(3)
+        with Forward(model, chunk=16) as forward:
+            forward.gradient(torch.rand(96, 3, 2, 2), lambda logits: logits.sum(1))
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+    threads, names = zip(*model.seen["threads"])
+    assert set(threads) == {1}
+    assert len(set(names)) == 3
