@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
+from pyadvspur.attacks.copies import in_turn
 from pyadvspur.attacks.forward import Forward
 from pyadvspur.attacks.loop import Loop
 from pyadvspur.attacks.result import AttackResult, attack_once
@@ -55,20 +56,13 @@ def plan(norm: str, steps: int) -> Plan:
     return phases, steps
 
 
-def _left(found: Found, batch: Batch, *tables: torch.Tensor):
-    """The samples that stand, with their rows of tables."""
-    rows = (~found.broken[batch.row]).nonzero()[:, 0]
-    return (
-        (batch, *tables)
-        if len(rows) == len(batch)
-        else (batch.select(rows), *(table[rows] for table in tables))
-    )
-
-
 @dataclass
 class ApgdBatch(Batch):
     """Each sample with its own record."""
 
+    classes: torch.Tensor | None = None  # (B, T): the wrong classes to try, in order
+    number: torch.Tensor | None = None  # which of them this run leads to
+    place: torch.Tensor | None = None  # row of the table of what the short runs reached
     old: torch.Tensor | None = None  # the iterate before x
     best_grad: torch.Tensor | None = None
     last_loss: torch.Tensor | None = None
@@ -100,29 +94,39 @@ class Apgd(Loop):
         order = wrong.argsort(dim=1, descending=True, stable=True)[
             :, : min(self.n_targets, logits.shape[1] - 1)
         ]
+        given = {name: getattr(batch, name) for name in batch.__dataclass_fields__}
+        batch = ApgdBatch(**given, classes=order)
         if self.keep and self.keep < order.shape[1]:
-            batch, order = self._try_all(batch, order, found, restart)
-        for number in range(order.shape[1]):
-            if not len(batch):
-                return
-            batch.toward = order[:, number]
-            self._climb(batch, found, restart, self.whole)
-            batch, order = _left(found, batch, order)
+            batch = self._try_all(batch, found, restart)
 
-    def _try_all(self, batch: Batch, order: torch.Tensor, found: Found, restart: int):
-        """A short run towards every class: what is left, and its `keep` most promising classes."""
-        reached = torch.full(order.shape, float("-inf"), device=order.device)
-        for number in range(order.shape[1]):
-            batch.toward = order[:, number]
-            rest = self._climb(batch, found, restart, self.short)
+        def toward(part: ApgdBatch, which: torch.Tensor, found: Found) -> None:
+            self._toward(part, which, found, restart, self.whole)
+
+        in_turn(self.forward, batch, batch.classes.shape[1], found, toward)
+
+    def _try_all(self, batch: ApgdBatch, found: Found, restart: int) -> ApgdBatch:
+        """A short run towards every class: what is left, with its `keep` most promising classes."""
+        n_classes = batch.classes.shape[1]
+        batch.place = torch.arange(len(batch), device=batch.row.device)
+        reached = torch.full(batch.classes.shape, float("-inf"), device=batch.row.device)
+
+        def look(part: ApgdBatch, which: torch.Tensor, found: Found) -> None:
+            rest = self._toward(part, which, found, restart, self.short)
             if rest is not None:
-                reached[torch.isin(batch.row, rest.row), number] = rest.best_loss  # rows stay in order
-            batch, order, reached = _left(found, batch, order, reached)
-            if not len(batch):
-                return batch, order
-        order = order.gather(1, reached.argsort(dim=1, descending=True, stable=True))
-        found.came_nearest(batch.row, order)
-        return batch, order[:, : self.keep]
+                reached[rest.place, rest.number] = rest.best_loss
+
+        batch = in_turn(self.forward, batch, n_classes, found, look)
+        best = reached[batch.place].argsort(dim=1, descending=True, stable=True)
+        batch.classes = batch.classes.gather(1, best)
+        found.came_nearest(batch.row, batch.classes)
+        batch.classes = batch.classes[:, : self.keep]
+        return batch
+
+    def _toward(
+        self, batch: ApgdBatch, which: torch.Tensor, found: Found, restart: int, phases: Plan
+    ) -> Batch | None:
+        batch.number, batch.toward = which, batch.classes.gather(1, which[:, None])[:, 0]
+        return self._climb(batch, found, restart, phases)
 
     def _climb(self, batch: Batch, found: Found, restart: int, phases: Plan) -> Batch | None:
         self.phases, self.steps = phases

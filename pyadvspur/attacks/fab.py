@@ -15,6 +15,7 @@ import torch
 
 from pyadvspur.attacks import losses
 from pyadvspur.attacks.balls import distance, draw_start
+from pyadvspur.attacks.copies import in_turn
 from pyadvspur.attacks.forward import Forward
 from pyadvspur.attacks.result import AttackResult, attack_once
 from pyadvspur.attacks.searcher import Batch, Found, Searcher
@@ -30,9 +31,9 @@ _JUMPS = 1 << 20  # random points for samples without a gradient have numbers of
 
 @dataclass
 class FabBatch(Batch):
-    classes: torch.Tensor | None = (
-        None  # (B, T): the wrong classes with the highest clean logits, highest first
-    )
+    classes: torch.Tensor | None = None  # (B, T): the wrong classes, the most promising first
+    planes: torch.Tensor | None = None  # (B, P): those whose boundaries this search looks at
+    known: torch.Tensor | None = None  # float64 (B,): distance of the nearest find when the run began
 
 
 class Fab(Searcher):
@@ -54,16 +55,23 @@ class Fab(Searcher):
         batch = self._with_classes(batch.select((~searched[batch.row]).nonzero()[:, 0]), found)
         if not len(batch):
             return
-        last = batch.classes.shape[1]
-        for first in range(last) if self.kind == "targeted" else (0,):
-            columns = slice(first, first + 1) if self.kind == "targeted" else slice(0, last)
-            batch = self._search(batch, columns, found, restart * last + first)
+        if self.kind == "targeted":
+
+            def search(part: FabBatch, which: torch.Tensor, found: Found) -> None:
+                part.planes = part.classes.gather(1, which[:, None])
+                self._search(part, found, restart)
+
+            batch = in_turn(self.forward, batch, batch.classes.shape[1], found, search)
+        else:
+            batch.planes = batch.classes
+            batch = self._search(batch, found, restart)
         shorten_hints(self.forward, self.norm, batch, found)
         batch = batch.select((~found.broken[batch.row]).nonzero()[:, 0])
         searched[batch.row] = True
 
     def _with_classes(self, batch: Batch, found: Found) -> FabBatch:
         fields = {name: getattr(batch, name) for name in Batch.__dataclass_fields__}
+        fields["known"] = found.hint_distance[batch.row]
         if batch.target is not None:
             return FabBatch(**fields, classes=batch.target[:, None])
         logits = self.forward.logits(batch.x0)
@@ -71,14 +79,14 @@ class Fab(Searcher):
         order = found.order_classes(batch.row, wrong.argsort(dim=1, descending=True, stable=True))
         return FabBatch(**fields, classes=order[:, : min(self.n_targets, logits.shape[1] - 1)])
 
-    def _search(self, batch: FabBatch, columns: slice, found: Found, number: int) -> FabBatch:
-        """steps steps towards these columns of batch.classes: the samples that still stand."""
-        batch.x = self._start(batch, found, number)
+    def _search(self, batch: FabBatch, found: Found, restart: int) -> FabBatch:
+        """steps steps towards batch.planes: the samples that still stand."""
+        batch.x = self._start(batch, restart)
         for k in range(self.steps):
             if not len(batch):
                 return batch
             logits, value, plane = self.forward.linearised(
-                batch.x, self._plane, batch.y, batch.classes[:, columns], batch.mask
+                batch.x, self._plane, batch.y, batch.planes, batch.mask
             )
             found.steps[batch.row] += 1
             across, kept = self._look(batch, logits, found)
@@ -90,23 +98,22 @@ class Fab(Searcher):
                 batch.x, batch.x0, plane, value, norm=self.norm, pull=pull, eta=self.eta, alpha_max=self.alpha_max,
                 mask=batch.mask, moved=moved,
             )  # fmt: skip
-            self._jump(batch, (~moved).nonzero()[:, 0], found, number * self.steps + k)
+            self._jump(batch, (~moved).nonzero()[:, 0], found, restart * self.steps + k)
         if len(batch):
             _, kept = self._look(batch, self.forward.logits(batch.x), found)
             batch = batch if kept is None else batch.select(kept)
         return batch
 
-    def _start(self, batch: FabBatch, found: Found, number: int) -> torch.Tensor:
+    def _start(self, batch: FabBatch, restart: int) -> torch.Tensor:
         """The clean image; for restarts a random point, half as far away as what is known or asked for."""
-        restart = number // batch.classes.shape[1]
         if not restart:
             return batch.x0.clone()
         return draw_start(
-            batch.x0, batch.ids, self.norm, self._scale(batch, found) / 2, self.seed, number, batch.mask
+            batch.x0, batch.ids, self.norm, self._scale(batch) / 2, self.seed, restart, batch.mask
         )
 
-    def _scale(self, batch: FabBatch, found: Found) -> torch.Tensor:
-        far = found.hint_distance[batch.row]
+    def _scale(self, batch: FabBatch) -> torch.Tensor:
+        far = batch.known
         far = torch.where(batch.eps > 0, far.minimum(batch.eps.double()), far)
         return torch.where(far.isfinite(), far, _SCALE[self.norm]).float()
 
@@ -114,15 +121,15 @@ class Fab(Searcher):
         """Samples without a gradient go on from a random point."""
         if not len(rows):
             return
-        self.zero_gradients += len(rows)
         lost = batch.select(rows)
-        scale = self._scale(lost, found)
+        found.zero_gradients[lost.row] += 1
+        scale = self._scale(lost)
         batch.x[rows] = draw_start(lost.x0, lost.ids, self.norm, scale, self.seed, _JUMPS + number, lost.mask)
 
     def _look(self, batch: FabBatch, logits: torch.Tensor, found: Found):
         """Note the points that are across: which samples', and the rows that go on (None: all)."""
         finite = logits.isfinite().all(1)
-        self.nonfinite_logits += int((~finite).sum())
+        found.nonfinite_logits[batch.row] += ~finite
         predicted = logits.argmax(1)
         across = (predicted != batch.y) if batch.target is None else (predicted == batch.target)
         across &= finite
@@ -133,7 +140,10 @@ class Fab(Searcher):
         far = distance(there.x, there.x0, self.norm)
         if not found.note(there, far).any():
             return across, None
-        return across, (~found.broken[batch.row]).nonzero()[:, 0]
+        stands = ~found.broken[batch.row]
+        if (idle := found.idle(batch.row)) is not None:
+            stands &= ~idle
+        return across, stands.nonzero()[:, 0]
 
     def _plane(self, x, logits, y, classes, mask):
         """Logits, and the nearest linearised boundary: z_t - z_y at x in units of its largest slope, and its slopes."""

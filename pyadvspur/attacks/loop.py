@@ -84,6 +84,7 @@ class Loop(Searcher):
                 logits.argmax(1) == batch.y
             )  # beyond its radius a point may be across, where a loss may be flat
             found.no_gradient[batch.row[~usable & stands]] = True
+            found.zero_gradients[batch.row] += ~usable
             grad = self._mend(batch, grad, usable, restart * self.steps + k)
             self.move(batch, grad, loss, k)
             found.steps[batch.row] += 1
@@ -119,7 +120,6 @@ class Loop(Searcher):
         """A random direction, keyed by the sample, where there is no gradient."""
         rows = (~usable).nonzero()[:, 0]
         if len(rows):
-            self.zero_gradients += len(rows)
             random = draw(batch.ids[rows], grad[0].numel(), "normal", self.seed, stream(DIRECTION, number))
             grad = grad.clone()
             grad[rows] = unit_size(random.view(-1, *grad.shape[1:]))[0]

@@ -83,7 +83,7 @@ class Run:
 
     @property
     def nonfinite_logits(self) -> int:
-        return self.nonfinite_verified + sum(searcher.nonfinite_logits for searcher in self.searchers)
+        return self.nonfinite_verified + int(self.found.nonfinite_logits.sum())
 
     @property
     def notes(self) -> list[str]:
@@ -110,7 +110,7 @@ class Run:
 
     @property
     def zero_gradients(self) -> int:
-        return sum(searcher.zero_gradients for searcher in self.searchers)
+        return int(self.found.zero_gradients.sum())
 
     @property
     def calls(self) -> tuple[int, int]:

@@ -65,6 +65,15 @@ class Found:
         self.nearest_classes: torch.Tensor | None = None
         # signs of gradients that mislead: had none at some point; a gradient search ran to its end; its loss rose
         self.no_gradient, self.ended, self.rose = (torch.zeros_like(self.broken) for _ in range(3))
+        # how often a sample had no gradient (a random direction stood in for it), and logits that were not finite
+        self.zero_gradients, self.nonfinite_logits = (
+            torch.zeros_like(self.steps),
+            torch.zeros_like(self.steps),
+        )
+
+    def idle(self, rows: torch.Tensor) -> torch.Tensor | None:
+        """Which of these rows need no more work although they are not broken (None: none of them)."""
+        return None
 
     def broke(self, batch: Batch, loss: torch.Tensor) -> None:
         """batch.x breaks these samples inside their balls."""
@@ -129,7 +138,6 @@ class Searcher:
 
     def __init__(self, forward: Forward, norm: str, loss: AnyLoss, seed: int):
         self.forward, self.norm, self.loss, self.seed = forward, norm, loss, seed
-        self.zero_gradients = self.nonfinite_logits = 0
 
     def run(self, batch: Batch, found: Found, restart: int) -> None:
         raise NotImplementedError
@@ -140,7 +148,7 @@ class Searcher:
         Logits that are not finite are counted, and never a break.
         """
         finite = logits.isfinite().all(1)
-        self.nonfinite_logits += int((~finite).sum())
+        found.nonfinite_logits[batch.row] += ~finite
         predicted = logits.argmax(1)
         hit = (predicted != batch.y) if batch.target is None else (predicted == batch.target)
         hits = (hit & finite).nonzero()[:, 0]
@@ -153,4 +161,6 @@ class Searcher:
         found.broke_outside(broke.select(~within), far[~within])
         kept = torch.ones(len(batch), dtype=torch.bool, device=hits.device)
         kept[hits[within]] = False
+        if (idle := found.idle(batch.row)) is not None:
+            kept &= ~idle
         return kept.nonzero()[:, 0]

@@ -139,7 +139,7 @@ class Square(Searcher):
         hit = (predicted != batch.y) if batch.target is None else (predicted == batch.target)
         finite = logits.isfinite().all(1)
         if not bool(finite.all()):
-            self.nonfinite_logits += int((~finite & batch.alive).sum())
+            found.nonfinite_logits[batch.row] += ~finite & batch.alive
             worse = torch.where(finite, worse, float("-inf"))
             hit &= finite
         hits = (hit & batch.alive).nonzero()[:, 0]
