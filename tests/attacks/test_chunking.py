@@ -124,4 +124,4 @@ def test_a_call_runs_on_one_thread_and_the_calls_side_by_side():
         torch.set_num_threads(before)
     threads, names = zip(*model.seen["threads"])
     assert set(threads) == {1}
-    assert len(set(names)) == 3
+    assert all(name.startswith("advspur-forward") for name in names)
