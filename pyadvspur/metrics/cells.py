@@ -6,6 +6,7 @@ image is not in the column). A table of millions of lines has few distinct ones,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -40,32 +41,48 @@ class Cells:
         """The first cell of each stratum."""
         return np.flatnonzero(np.r_[True, self.stratum[1:] != self.stratum[:-1]])
 
-    @cached_property
-    def whole(self) -> bool:
-        """Every image is in every column and weighs the same inside its stratum."""
-        return bool((self.mass == 1).all())
-
-    def means(self, weights: np.ndarray | None = None) -> np.ndarray:
-        """The columns' means, (M,); with weights (D, C) in place of the counts, (D, M).
+    def means(self) -> np.ndarray:
+        """The columns' means, (M,), by counts divided: no rounding where a fraction is exact.
 
         A stratum that weighs nothing in a column is left out there; NaN where all are.
         """
-        drawn = self.count[None].astype(np.float64) if weights is None else weights
-        found = np.empty((len(drawn), self.value.shape[1]))
-        total = self.sum(drawn) if self.whole else None
-        for j in range(found.shape[1]):
-            mass = self.sum(drawn * self.mass[:, j]) if total is None else total
-            hits = self.sum(drawn * (self.mass[:, j] * self.value[:, j]))
+        mass, hits = self.sum(self.count * self.mass.T), self.sum(self.count * (self.mass * self.value).T)
+        wanted = self.share.T > 0
+        there = wanted & (mass > 0)
+        share = np.where(there, self.share.T, 0.0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            total = (np.where(there, hits / mass, 0.0) * share).sum(axis=1)
+            return np.where(
+                (there == wanted).all(axis=1) & wanted.any(axis=1), total, total / share.sum(axis=1)
+            )
+
+    def weighted_means(self, weights: np.ndarray) -> np.ndarray:
+        """`means` with weights (D, C) in place of the counts, (D, M)."""
+        found = np.empty((len(weights), self.value.shape[1]))
+        for columns in self._alike_columns:
+            mass, share = self.mass[:, columns[0]], self.share[:, columns[0]]
+            used = np.flatnonzero(mass > 0)
+            weight = weights[:, used] if len(used) < len(mass) else weights
+            if not (mass[used] == 1).all():
+                weight = weight * mass[used]
+            begins = np.r_[True, self.stratum[used][1:] != self.stratum[used][:-1]]
+            total = np.add.reduceat(weight, np.flatnonzero(begins), axis=-1)
+            share = share[self.stratum[used][begins]]
+            there = (total > 0) & (share > 0)
             with np.errstate(divide="ignore", invalid="ignore"):
-                means = hits / mass
-                if total is None:
-                    there = (mass > 0) & (self.share[:, j] > 0)
-                    share = np.where(there, self.share[:, j], 0.0)
-                    means = np.where(there, means, 0.0) * share
-                    found[:, j] = means.sum(axis=1) / share.sum(axis=1)
-                else:
-                    found[:, j] = (means * self.share[:, j]).sum(axis=1)
-        return found[0] if weights is None else found
+                factor = np.where(there, share / total, 0.0) / (there @ share)[:, None]
+            each = weight * factor[:, np.cumsum(begins) - 1]
+            found[:, columns] = each @ self.value[np.ix_(used, columns)]
+        whole = np.round(found)  # means of outcomes that are all wrong or all right are exactly that
+        return np.where(np.abs(found - whole) < 1e-12, whole, found)
+
+    @cached_property
+    def _alike_columns(self) -> list[np.ndarray]:
+        """Columns in which images are present, weigh and share alike: their means need one set of weights."""
+        together: dict[bytes, list[int]] = {}
+        for j in range(self.value.shape[1]):
+            together.setdefault(self.mass[:, j].tobytes() + self.share[:, j].tobytes(), []).append(j)
+        return [np.array(columns) for columns in together.values()]
 
     def sum(self, terms: np.ndarray) -> np.ndarray:
         """Sums over the cells of each stratum, (..., C) -> (..., R)."""
@@ -80,11 +97,12 @@ class Cells:
             return 1 / (self.count[:, None] * weight**2).sum(axis=0)
 
 
-def collect(values: np.ndarray, strata: np.ndarray | None, average: str) -> Cells:
+def collect(values: np.ndarray, strata: np.ndarray | None, average: str | Sequence[str]) -> Cells:
     """Count the lines of a table.
 
     values (N, M), NaN = absent. strata (N,): classes or groups, or None for one. average: "classes" = a column's mean
-    is the mean over strata of the means within; "images" = the mean over images, strata only being kept in resampling.
+    is the mean over strata of the means within; "images" = the mean over images, strata only being kept in resampling;
+    or one of the two for each column.
     Strata with fewer than 5 images in a column that they take part in form one resampling stratum, in which each image
     keeps its weight.
     """
@@ -95,14 +113,15 @@ def collect(values: np.ndarray, strata: np.ndarray | None, average: str) -> Cell
     size = np.stack([np.bincount(code, weights=there[:, j]) for j in range(columns)], axis=1)
     rank, together = _strata(size)
     present = size > 0
-    classes = average == "classes"
-    of_stratum = size if not classes else present.astype(float)
+    each = [average] * columns if isinstance(average, str) else average
+    by_class = np.array([name == "classes" for name in each], bool)
+    of_stratum = np.where(by_class, present.astype(float), size)
     share = np.zeros((rank.max() + 1, columns))
     np.add.at(share, rank, of_stratum)
     share /= np.maximum(share.sum(axis=0), 1)
 
     shape = np.zeros(len(size), np.int64)  # classes that weigh their images alike
-    if classes and together.any():
+    if by_class.any() and together.any():
         shape[together] = np.unique(size[together], axis=0, return_inverse=True)[1].reshape(-1) + 1
     key, width = rank[code] * (shape.max() + 1) + shape[code], (rank.max() + 1) * (shape.max() + 1)
     pattern = np.zeros(n, np.int64)
@@ -117,9 +136,10 @@ def collect(values: np.ndarray, strata: np.ndarray | None, average: str) -> Cell
     first, count = _distinct(key, width)
 
     mass = there[first].astype(float)
-    if classes and together.any():
+    if by_class.any() and together.any():
         mine = code[first]
-        mass = np.where(together[mine][:, None] & (mass > 0), 1 / np.maximum(size[mine], 1), mass)
+        own = by_class & together[mine][:, None] & (mass > 0)
+        mass = np.where(own, 1 / np.maximum(size[mine], 1), mass)
     stratum, pattern = rank[code[first]], pattern[first]
     group = _codes(stratum * (pattern.max() + 1) + pattern)
     patterns = np.zeros((pattern.max() + 1, columns), bool)

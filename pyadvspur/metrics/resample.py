@@ -146,7 +146,7 @@ def bayesian(
         held = np.array(held)
         for part in _parts(draws, len(alpha)):
             weight = rng.standard_gamma(alpha, size=(part.stop - part.start, len(alpha)))
-            found[part] = cells.means(weight)
+            found[part] = cells.weighted_means(weight)
             if alone:
                 for j in range(held.shape[1]):
                     held[part, j] = (weight * cells.mass[:, j]).sum(axis=1)
@@ -167,7 +167,7 @@ def multinomial(cells: Cells, rng: np.random.Generator, draws: int) -> np.ndarra
             count = cells.count[start:end]
             n = int(count.sum())
             weight[:, start:end] = rng.multinomial(n, count / n, size=len(weight))
-        found[part] = cells.means(weight)
+        found[part] = cells.weighted_means(weight)
     return found
 
 

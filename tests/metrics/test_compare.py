@@ -198,3 +198,78 @@ def test_matched_accuracy_interpolates_the_standard_models():
         metrics.accuracy_matched(frame, ["s1", "s2"], method="spline", **given)
     with pytest.raises(AdvSpurError, match="standard"):
         metrics.accuracy_matched(frame, ["s1", "nobody"], **given)
+
+
+def six_models(seed=0, n=400):
+    """Five standard models of growing accuracy, and one below what theirs predicts; all on the same images."""
+    rng = np.random.default_rng(seed)
+    hard, frames = rng.random((2, n)), []
+    for k, name in enumerate(["s1", "s2", "s3", "s4", "s5", "own"]):
+        clean = (0.5 + 0.08 * k) if name != "own" else 0.7
+        for c, (condition, rate) in enumerate(
+            (("clean", clean), ("shifted", 0.8 * clean - 0.1 * (name == "own")))
+        ):
+            right = hard[c] + 0.05 * rng.standard_normal(n) < rate
+            frames.append(pd.DataFrame({
+                "model": name, "benchmark": "x", "condition": condition, "attack": "none", "eps": 0.0, "trial": 0,
+                "sample": np.arange(n) + n * c, "label": np.arange(n) % 5, "group": -1, "correct": right,
+            }))  # fmt: skip
+    return pd.concat(frames, ignore_index=True)
+
+
+LEVELS = [
+    Measure("accuracy", "accuracy", condition="clean"),
+    Measure("accuracy", "shifted", condition="shifted"),
+    Measure("drop", "drop", reference="clean", shifted="shifted"),
+]
+
+
+@pytest.mark.parametrize("method", ["interpolate", "line", "logit"])
+def test_matched_accuracy_in_pairs(method):
+    """The paired interval holds the truth, keeps the value, and is narrower than that of apart samples."""
+    given = {
+        "standard": ["s1", "s2", "s3", "s4", "s5"],
+        "accuracy": "accuracy",
+        "measure": "shifted",
+        "method": method,
+    }
+    inside, widths = 0, []
+    for seed in range(15):
+        rows = six_models(seed)
+        table = summarise(rows, LEVELS)
+        apart = metrics.accuracy_matched(table, **given).set_index("model").loc["own"]
+        paired = (
+            metrics.accuracy_matched(table, **given, outcomes=rows, measures=LEVELS)
+            .set_index("model")
+            .loc["own"]
+        )
+        assert (
+            paired[["value", "expected", "excess"]].tolist()
+            == apart[["value", "expected", "excess"]].tolist()
+        )
+        inside += paired["low"] <= -0.1 <= paired["high"]
+        widths.append((paired["high"] - paired["low"], apart["high"] - apart["low"]))
+    assert inside >= 13
+    assert np.mean(widths, axis=0)[0] < 0.9 * np.mean(widths, axis=0)[1]
+    assert -0.2 < paired["high"] < 0
+
+
+def test_a_line_in_logits_is_effective_robustness():
+    rows = six_models()
+    table = summarise(rows, LEVELS)
+    value = table.pivot(index="model", columns="measure", values="value")
+    standard = [f"s{k}" for k in range(1, 6)]
+    trend = metrics.fit_trend(value.loc[standard, "accuracy"], value.loc[standard, "shifted"])
+    wanted = metrics.effective_robustness(value.loc["own", "accuracy"], value.loc["own", "shifted"], trend)
+    given = {"accuracy": "accuracy", "measure": "shifted", "method": "logit"}
+    found = metrics.accuracy_matched(table, standard, **given).set_index("model")
+    assert found.loc["own", "excess"] == pytest.approx(wanted, abs=1e-12)
+    assert found.loc["own", "low"] < wanted < found.loc["own", "high"]
+    gone = metrics.accuracy_matched(
+        summarise(rows.assign(correct=rows["correct"] | (rows["model"] == "s5")), LEVELS), standard, **given
+    )
+    assert "no logit" in gone.set_index("model").loc["own", "note"]
+    with pytest.raises(AdvSpurError, match="both or neither"):
+        metrics.accuracy_matched(table, standard, **given, outcomes=rows)
+    with pytest.raises(AdvSpurError, match="also shifted"):
+        metrics.accuracy_matched(table, standard, **given, outcomes=rows, measures=LEVELS[:1])
