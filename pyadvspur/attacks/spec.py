@@ -21,6 +21,7 @@ from pyadvspur.errors import bad, unknown
 
 _NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)(e[+-]?\d+)?(/\d+)?", re.IGNORECASE)
 _WHOLE = re.compile(r"\s*(\w+)\s*:\s*([^()]+?)\s*(?:\((.*)\))?\s*", re.DOTALL)
+REGIONS = ("foreground", "background")
 _FORM = (
     "a name such as 'linf:1/255,4/255', 'l2:0.5,1(steps=20,restarts=2)' or 'linf:8/255(ensemble=standard)'"
 )
@@ -33,7 +34,8 @@ class AttackSpec:
     norm: "linf", "l2" or "l1". eps: radii in [0,1] pixel units, ascending. attack: a member ("pgd", "apgd", "fab",
     "square") or "ensemble". steps: None for the attack's own (40 of pgd, 100 of apgd); becomes that number.
     restarts: >= 1. options: what else the attack takes, name -> value; of an ensemble: preset, a name or names joined
-    by "+". Kept as pairs, without defaults.
+    by "+". Kept as pairs, without defaults. region: "foreground" or "background", the only pixels that may change, by
+    the masks of the data; None: all.
     """
 
     norm: str
@@ -42,6 +44,7 @@ class AttackSpec:
     steps: int | None = None
     restarts: int = 1
     options: tuple[tuple[str, object], ...] | Mapping[str, object] = ()
+    region: str | None = None
 
     def __post_init__(self) -> None:
         where = "attacks.AttackSpec"
@@ -54,6 +57,8 @@ class AttackSpec:
         if not eps or any(not (math.isfinite(e) and e >= 0) for e in eps) or list(eps) != sorted(set(eps)):
             raise bad(where, "eps", self.eps, "one or more radii >= 0, ascending, none twice", "8/255, not 8")
         whole(where, "restarts", self.restarts)
+        if self.region not in (None, *REGIONS):
+            raise unknown(where, "region", str(self.region), REGIONS)
         options = {name: value for name, value in dict(self.options).items() if value is not None}
         if self.attack == "ensemble":
             options = self._ensemble(where, options)
@@ -105,7 +110,7 @@ class AttackSpec:
 
     @property
     def call(self) -> dict[str, object]:
-        """Keyword arguments of `sweep` and `robust_accuracy`."""
+        """Keyword arguments of `sweep` and `robust_accuracy`; a region takes a mask besides."""
         basic = {"norm": self.norm, "eps": self.eps, "attack": self.attack, "restarts": self.restarts}
         steps = {} if self.attack == "ensemble" or self.steps is None else {"steps": self.steps}
         return {**basic, **steps, **dict(self.options)}
@@ -117,8 +122,10 @@ class AttackSpec:
 
     @property
     def kind(self) -> str:
-        """What an outcome row says under "attack": "pgd-linf", "apgd-dlr-linf", "ensemble-linf"."""
+        """What an outcome row says under "attack": "pgd-linf", "apgd-dlr-linf", "ensemble-linf",
+        "pgd-foreground-l2"."""
         words = [str(value) for _, value in self.options if isinstance(value, str) and value != "standard"]
+        words += [self.region] if self.region else []
         return "-".join([self.attack, *words, self.norm])
 
     @property
@@ -131,6 +138,7 @@ class AttackSpec:
             if self.steps != member(self.attack).options.get("steps"):
                 options.append(f"steps={self.steps}")
             options += [f"{key}={value}" for key, value in [*self.options, *restarts_option(self.restarts)]]
+        options += [f"region={self.region}"] if self.region else []
         tail = f"({','.join(options)})" if options else ""
         return f"{self.norm}:{','.join(_radius_name(e) for e in self.eps)}{tail}"
 
@@ -144,8 +152,8 @@ def _radius_name(eps: float) -> str:
 
 
 def parse(text: str) -> AttackSpec:
-    """Read "NORM:EPS[,EPS...][(option,...)]"; options are an attack's name, its own options and restarts=N; or
-    ensemble=PRESET, or ensemble=MEMBER(...)+MEMBER(...).
+    """Read "NORM:EPS[,EPS...][(option,...)]"; options are an attack's name, its own options, restarts=N and
+    region=foreground or region=background; or ensemble=PRESET, or ensemble=MEMBER(...)+MEMBER(...), and a region.
 
     >>> parse("linf:1/255,4/255").eps == (1/255, 4/255)
     True
@@ -183,9 +191,10 @@ def parse(text: str) -> AttackSpec:
             raise bad(where, "attack", f"{names[0]} and ensemble", "one of them")
         names, given["preset"] = ["ensemble"], given.pop("ensemble")
     restarts = whole(where, "restarts", given.pop("restarts", 1))
+    region = given.pop("region", None)
     steps = given.pop("steps", None)
     steps = None if steps is None else whole(where, "steps", steps)
-    return AttackSpec(norm, eps, (names or ["pgd"])[0], steps, restarts, given)
+    return AttackSpec(norm, eps, (names or ["pgd"])[0], steps, restarts, given, region)
 
 
 def _radius(text: str, whole: str) -> float:

@@ -11,12 +11,16 @@
 
 The sources share digits, positions and crops: sample i is the same object everywhere, one per test digit, so that
 differences between conditions are paired and samples are independent. How images are made: `embedded_scenes`.
+
+`contrast` scales the backgrounds' colours, which tell their types, and leaves the digit as it is: the spurious feature's
+scale. `agreement` is how often a background of "original" agrees: that of the training images that it stands for.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -37,6 +41,7 @@ if TYPE_CHECKING:
 
 #: Probability that a training background is set to the label's own type; otherwise its type is drawn at random.
 AGREEMENT = 0.6
+_USUAL = (1.0, AGREEMENT)
 _PLACE_AGREEMENT = 0.7
 _L2_LEVELS = (3.0, 6.0, 9.0)
 _STD_LEVELS = (0.1, 0.2)
@@ -44,8 +49,8 @@ _MATERIAL = "5ba06edb364b3eaf918dabba4018925a157616dc6a9519ffc7a3f78ac00e2479"
 _IMAGES = "bb0c15898cc196da4cae93efb6d70f8079363a0b605a77d0245570db7bd9d102"
 
 _Scenes = scenes.Scenes
-_SOURCES: dict[str, Callable[[_Scenes], _Scenes]] = {
-    "original": lambda s: scenes.agree_with(s, AGREEMENT),
+_SOURCES: dict[str, Callable[..., _Scenes]] = {
+    "original": lambda s, agreement=AGREEMENT: scenes.agree_with(s, agreement),
     "mixed_same": lambda s: s,
     "mixed_rand": lambda s: scenes.agree_with(s, 0.0),
     "swapped": scenes.disagree,
@@ -72,9 +77,9 @@ def _names(conditions: tuple[Condition, ...]) -> list[str]:
     return [condition.name for condition in conditions]
 
 
-def _measures() -> tuple[Measure, ...]:
+def _measures(agreement: float = AGREEMENT) -> tuple[Measure, ...]:
     # Half of the backgrounds that were drawn at random show the other photograph.
-    other = (1 - AGREEMENT) / 2
+    other = (1 - agreement) / 2
     weights = [(1 - other) / 2, other / 2, other / 2, (1 - other) / 2]
     return (
         *(Measure("accuracy", f"accuracy {name}", condition=name) for name in _SOURCES),
@@ -96,7 +101,11 @@ def _measures() -> tuple[Measure, ...]:
 
 
 class Embedded(Benchmark):
-    """Ten digits on ten types of background, 32x32, 700 samples a source. Reads no file outside scikit-learn."""
+    """Ten digits on ten types of background, 32x32, 700 samples a source. Reads no file outside scikit-learn.
+
+    contrast: what the backgrounds' colours are multiplied by, in (0, 4]; above 1 a few pixels reach the ends of the
+    range (4 % at 2). agreement: in [0, 1], of "original".
+    """
 
     name = "embedded"
     class_names = tuple(str(digit) for digit in range(10))
@@ -114,6 +123,16 @@ class Embedded(Benchmark):
     attack_size = 200
     measures = _measures()
 
+    def __init__(self, *, contrast: float = 1.0, agreement: float = AGREEMENT) -> None:
+        for name, value, low, high in (("contrast", contrast, 0, 4), ("agreement", agreement, 0, 1)):
+            good = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+            if not good or not low <= value <= high or (name == "contrast" and value == 0):
+                takes = f"a number in {'(' if name == 'contrast' else '['}{low}, {high}]"
+                raise bad("benchmarks.embedded", name, repr(value), takes)
+        self._made = (float(contrast), float(agreement))
+        if agreement != AGREEMENT:
+            self.measures = _measures(agreement)
+
     def size(self, source: str) -> int:
         """700, one sample for each test digit."""
         self._check_source(source)
@@ -124,7 +143,7 @@ class Embedded(Benchmark):
         partners are given for "original", groups for "places"."""
         self._check_source(source)
         self.check_range(source, start, stop)
-        return _whole(source)[start:stop]
+        return _whole(source, *self._made)[start:stop]
 
     def label_map(self, n_outputs: int) -> LabelMap:
         """Output k is digit k; other than ten outputs are refused."""
@@ -136,10 +155,11 @@ class Embedded(Benchmark):
 
     def fingerprint(self) -> str:
         """SHA-256 over the material and the first images of every source, as composed on this machine."""
-        return hashlib.sha256((scenes.material().sha256 + _composed()).encode()).hexdigest()
+        return hashlib.sha256((scenes.material().sha256 + _composed(*self._made)).encode()).hexdigest()
 
     def verify(self) -> pandas.DataFrame:
-        """Checks the digits and photographs that scikit-learn brought, the composed images, and the splits."""
+        """Checks the digits and photographs that scikit-learn brought, the composed images (as they are without
+        options), and the splits."""
         import pandas as pd
 
         checks = (
@@ -149,7 +169,12 @@ class Embedded(Benchmark):
                 lambda: scenes.material().sha256,
                 "digits and photographs of scikit-learn",
             ),
-            ("images", _IMAGES, _composed, "first 20 images and masks of every source"),
+            (
+                "images",
+                _IMAGES,
+                lambda: _composed(*_USUAL),
+                "first 20 images and masks of every source, without options",
+            ),
             ("digits in both splits", 0, _shared_digits, "training and test digits are disjoint"),
         )
         rows = []
@@ -166,8 +191,9 @@ class Embedded(Benchmark):
             raise unknown("benchmarks.embedded", "source", source, _SOURCES)
 
 
-def _compose(source: str, ids: np.ndarray) -> Batch:
-    scene = _SOURCES[source](scenes.draw_scenes(ids, train=False))
+def _compose(source: str, ids: np.ndarray, contrast: float = 1.0, agreement: float = AGREEMENT) -> Batch:
+    drawn = replace(scenes.draw_scenes(ids, train=False), contrast=contrast)
+    scene = _SOURCES[source](drawn, agreement) if source == "original" else _SOURCES[source](drawn)
     images, masks = scenes.compose(scene)
     group = np.full(len(ids), -1)
     if source == "places":
@@ -185,15 +211,15 @@ def _compose(source: str, ids: np.ndarray) -> Batch:
 
 
 @functools.cache
-def _whole(source: str) -> Batch:
-    return _compose(source, np.arange(scenes.N_TEST_DIGITS))
+def _whole(source: str, contrast: float, agreement: float) -> Batch:
+    return _compose(source, np.arange(scenes.N_TEST_DIGITS), contrast, agreement)
 
 
 @functools.cache
-def _composed() -> str:
+def _composed(contrast: float, agreement: float) -> str:
     digest = hashlib.sha256()
     for source in _SOURCES:
-        batch = _compose(source, np.arange(20))
+        batch = _compose(source, np.arange(20), contrast, agreement)
         digest.update(batch.images.numpy().tobytes() + batch.masks.numpy().tobytes())
     return digest.hexdigest()
 

@@ -105,7 +105,7 @@ def tints() -> np.ndarray:
 @dataclass(frozen=True)
 class Scenes:
     """Everything that decides B images; arrays of length B. kind: the background's type, -1 = flat grey.
-    visible: whether the digit is there."""
+    visible: whether the digit is there. contrast: what the types' colours are multiplied by, one number."""
 
     ids: np.ndarray
     digit: np.ndarray
@@ -121,6 +121,7 @@ class Scenes:
     visible: np.ndarray
     train: bool
     draws: np.ndarray
+    contrast: float = 1.0
 
 
 def draw_scenes(ids: np.ndarray, train: bool) -> Scenes:
@@ -219,7 +220,7 @@ def _backgrounds(scenes: Scenes) -> np.ndarray:
     rows = steps + top[:, None]
     kind = scenes.kind.clip(0)
     grey = material().photos[kind[:, None, None] // 5, rows[:, :, None], columns[:, None, :]]
-    tinted = (_GREY[0] + _GREY[1] * grey)[..., None] + tints()[kind][:, None, None, :]
+    tinted = (_GREY[0] + _GREY[1] * grey)[..., None] + scenes.contrast * tints()[kind][:, None, None, :]
     return np.where(scenes.kind[:, None, None, None] < 0, 0.5, tinted)
 
 

@@ -26,7 +26,7 @@ def train(
         ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder; one sub-folder a network.")],
-    norm: Annotated[str, typer.Option(help="linf or l2.")] = "linf",
+    norm: Annotated[str, typer.Option(help="linf, l2 or l1.")] = "linf",
     eps: Annotated[str, typer.Option(help="Radii in [0,1] pixel units: 1/255,2/255.")] = "",
     standard: Annotated[bool, typer.Option("--standard", help="Also train without attacks.")] = False,
     validation: Annotated[str | None, typer.Option(help="As --data; chooses the best pass.")] = None,

@@ -170,13 +170,15 @@ class Runner:
         self, model: ClassLogits, spec: attacks.AttackSpec, unit: Unit, batch: Batch, x: torch.Tensor
     ) -> attacks.SweepResult:
         labels, ids = batch.labels.to(self.device), batch.ids.to(self.device)
+        mask = _region(spec, unit, batch, self.device)
         with warnings.catch_warnings(), attacks.accelerate(self.setup.accelerate):
             # the first are refused below, by count; the second are judged over the whole run, see Run.gradients
             warnings.filterwarnings("ignore", message="attacks: the model gave logits that are not finite")
             warnings.filterwarnings("ignore", message="attacks: gradients may mislead")
             found = self._within_memory(
                 lambda chunk: attacks.sweep(
-                    model, x, labels, **spec.call, seed=unit.seed, ids=ids, precision=unit.precision, chunk=chunk,
+                    model, x, labels, **spec.call, seed=unit.seed, ids=ids, mask=mask, precision=unit.precision,
+                    chunk=chunk,
                 ),
                 len(x),
             )  # fmt: skip
@@ -277,6 +279,19 @@ class Runner:
 def default_batch_size(input_size: int) -> int:
     """Samples a batch: 512 small images, fewer large ones (2**24 values); a power of two."""
     return 2 ** int(math.log2(max(16, min(512, 2**24 // (3 * input_size * input_size)))))
+
+
+def _region(spec: attacks.AttackSpec, unit: Unit, batch: Batch, device: torch.device) -> torch.Tensor | None:
+    """The pixels that an attack may change, bool (B, H, W); None: all."""
+    if spec.region is None:
+        return None
+    if batch.masks is None:
+        raise AdvSpurError(
+            f"evaluate: attack {spec.name!r} is confined to the {spec.region}, but the images of {unit.source!r} come "
+            f"without masks. Give a benchmark that has them, or leave out region={spec.region}."
+        )
+    foreground = batch.masks >= (0.5 if batch.masks.dtype.is_floating_point else 128)
+    return (foreground if spec.region == "foreground" else ~foreground).to(device)
 
 
 def _refuse_nonfinite(count: int, n: int, unit: Unit) -> None:

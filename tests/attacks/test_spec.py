@@ -28,6 +28,11 @@ def test_names_are_short():
     assert parse("linf:0.00392156862745098,4/255").name == "linf:1/255,4/255"
     assert parse("l2:.5(steps=7)").name == "l2:0.5(steps=7)"
     assert parse("l2:1").kind == "pgd-l2"
+    confined = parse("l2:0.5,1(steps=20,region=background)")
+    assert (confined.kind, confined.region) == ("pgd-background-l2", "background")
+    assert confined.name == "l2:0.5,1(steps=20,region=background)"
+    assert parse(confined.name) == confined != parse("l2:0.5,1(steps=20)")
+    assert parse("l2:1(ensemble=fast,region=foreground)").kind.endswith("-foreground-l2")
     assert AttackSpec("linf", (0.1,), steps=10).name == "linf:0.1(steps=10)"
 
 
@@ -36,6 +41,7 @@ def test_names_are_short():
     [
         "linf", "linf:", "lnf:1", "linf:8/255,4/255", "linf:1,1", "linf:-1", "linf:nan", "linf:1/0", "linf:1(step=3)",
         "linf:1(steps=0)", "linf:1(steps=x)", "linf:1(fgsm)", "", "linf:4", "linf:1/255,4",
+        "linf:1/255(region=sky)", "linf:1/255(region)",
     ],
 )  # fmt: skip
 def test_nonsense_is_refused(text):

@@ -86,6 +86,38 @@ def test_groups_are_unbalanced_and_follow_from_digit_and_photograph(benchmark):
     assert (benchmark.read("original", 0, 700).groups == -1).all()
 
 
+def test_contrast_scales_the_colours_alone(benchmark):
+    strong = benchmarks.parse("embedded?contrast=2")
+    weak = benchmarks.Embedded(contrast=0.5)
+    assert len({b.fingerprint() for b in (benchmark, strong, weak)}) == 3
+    assert benchmarks.Embedded(contrast=1).fingerprint() == benchmark.fingerprint()
+    assert weak.verify()["ok"].all()
+    plain, faint, loud = (b.read("mixed_same", 0, 60) for b in (benchmark, weak, strong))
+    assert torch.equal(plain.masks, faint.masks)
+    assert torch.equal(plain.labels, loud.labels)
+    flat = [b.read("only_fg", 0, 60).images for b in (benchmark, weak)]
+    assert torch.equal(*flat)  # no background, nothing to scale
+    grey, tint = plain.images.float(), embedded_scenes.tints()[plain.labels.numpy()]
+    moved = (
+        grey - faint.images.float()
+    ) / 255  # half of the colour was taken off, where nothing reached an end
+    inside = (plain.images > 0).all(-1) & (plain.images < 255).all(-1) & (faint.images < 255).all(-1)
+    expected = torch.from_numpy(0.5 * tint).float()[:, None, None, :].expand_as(moved)
+    assert (moved - expected)[inside].abs().max() <= 1.01 / 255
+
+
+def test_agreement_is_of_original_alone(benchmark):
+    rare = benchmarks.parse("embedded?agreement=0.1")
+    scenes = embedded_scenes.draw_scenes(np.arange(700), train=False)
+    expected = embedded_scenes.compose(embedded_scenes.agree_with(scenes, 0.1))[0]
+    assert np.array_equal(rare.read("original", 0, 700).images.numpy(), expected)
+    assert torch.equal(rare.read("mixed_rand", 0, 700).images, benchmark.read("mixed_rand", 0, 700).images)
+    weights = {
+        b: next(m for m in b.measures if m.kind == "group_mean").params["weights"] for b in (rare, benchmark)
+    }
+    assert weights[rare][1] > weights[benchmark][1]
+
+
 def test_training_and_test_material_is_disjoint():
     material = embedded_scenes.material()
     assert not set(material.train) & set(material.test)
@@ -124,6 +156,10 @@ def test_bad_input(benchmark):
         lambda: benchmarks.get("embeded"),
         lambda: benchmarks.parse("embedded=/tmp"),
         lambda: benchmarks.parse("imagenet9"),
+        lambda: benchmarks.Embedded(contrast=0),
+        lambda: benchmarks.parse("embedded?contrast=much"),
+        lambda: benchmarks.parse("embedded?agreement=1.5"),
+        lambda: benchmarks.parse("embedded?size=32"),
     ):
         with pytest.raises(AdvSpurError):
             call()

@@ -5,7 +5,7 @@ import pytest
 import torch
 import toys
 
-from pyadvspur import AdvSpurError, evaluation
+from pyadvspur import AdvSpurError, attacks, evaluation
 
 #: what attacks say of toys
 pytestmark = pytest.mark.filterwarnings("ignore:attacks. gradients may mislead")
@@ -36,6 +36,35 @@ def test_rows_agree_with_the_model(tmp_path):
     assert (attacked["correct"].to_numpy() <= (attacked["prediction"] == attacked["label"]).to_numpy()).all()
     assert (attacked["distance"] <= 8 / 255 + 1e-6).all()
     assert set(attacked["prediction"]) <= {-1, 0, 1, 2}
+
+
+def test_an_attack_stays_in_its_region(tmp_path):
+    net, toy = toys.Net(1), toys.Toy()
+    regions = ("foreground", "background")
+    done = run({"net": net}, tmp_path / "a", [f"l2:0.2,2(steps=4,region={r})" for r in regions], limit=40)
+    frame = done.outcomes().query("condition == 'agrees'")
+    batch = toy.read("agrees", 0, 40)
+    x = batch.images.permute(0, 3, 1, 2) / 255
+    broken = {}
+    for region, mask in zip(regions, (batch.masks == 255, batch.masks == 0)):
+        with torch.no_grad():
+            net.eval()
+        found = attacks.sweep(net, x, batch.labels, "l2", [0.2, 2], steps=4, ids=batch.ids, mask=mask)
+        assert ((found.x_adv != x).any(1) & ~mask).sum() == 0
+        rows = frame[frame["attack"] == f"pgd-{region}-l2"].sort_values(["eps", "sample"])
+        broken[region] = ~rows["correct"].to_numpy().reshape(2, 40)
+        assert (broken[region] == found.broken.numpy()).all()
+    assert (broken["foreground"] != broken["background"]).any()
+    with pytest.warns(
+        UserWarning, match="confined to the foreground, but the images of 'agrees' come without masks"
+    ):
+        evaluation.evaluate(
+            {"net": net},
+            [toys.Maskless()],
+            ["l2:1(steps=2,region=foreground)"],
+            tmp_path / "b",
+            progress=False,
+        )
 
 
 def test_misbehaving_models_do_not_stop_the_others(tmp_path):

@@ -71,6 +71,17 @@ class Toy(Benchmark):
         raise NotImplementedError
 
 
+class Maskless(Toy):
+    """Without masks, and without what needs them."""
+
+    conditions = (Condition("agrees", "agrees"),)
+    attacked = ("agrees",)
+    measures = ()
+
+    def read(self, source, start, stop):
+        return dataclasses.replace(super().read(source, start, stop), masks=None)
+
+
 class Net(torch.nn.Module):
     """A small convolutional network with fixed random weights, K outputs."""
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 
 from pyadvspur.errors import bad, unknown
 
-NORMS = ("linf", "l2")
+NORMS = ("linf", "l2", "l1")
 METHODS = ("pgd", "fast", "free")
 OPTIMIZERS = ("adamw", "sgd")
 SCHEDULES = ("one-cycle", "cosine", "constant")
@@ -23,7 +23,7 @@ _RATES = {"adamw": 2e-3, "sgd": 0.1}
 class Recipe:
     """How a network is trained.
 
-    norm: "linf" or "l2"; None: standard training, eps 0. eps: radius in [0,1] pixel units (8/255, not 8).
+    norm: "linf", "l2" or "l1" (method "pgd" only); None: standard training, eps 0. eps: radius in [0,1] pixel units (8/255, not 8).
     method: of the inner maximisation, always from a random start in the ball;
       "pgd"   `steps` steps of `step_size` (Madry et al. 2018); None: min(1, 1.5 / steps) eps;
       "fast"  one step of 1.25 eps (Wong, Rice & Kolter 2020); watch the validation's robust accuracy, which falls to 0
@@ -84,6 +84,8 @@ class Recipe:
                 raise bad(where, name, repr(value), "a number > 0, or None")
         if (self.norm is None) != (self.eps == 0):
             raise bad(where, "norm, eps", (self.norm, self.eps), "a norm with eps > 0, or None with eps 0")
+        if self.norm == "l1" and self.method != "pgd":
+            raise bad(where, "method", self.method, "'pgd' with norm 'l1'")
         if self.method == "free" and self.epochs % self.steps:
             raise bad(where, "epochs", self.epochs, f"a multiple of steps = {self.steps} with method 'free'")
         if self.method == "free" and self.ramp:

@@ -38,8 +38,30 @@ def weights(net: nn.Module) -> torch.Tensor:
     return torch.cat([value.double().flatten() for value in net.state_dict().values()])
 
 
-@pytest.mark.parametrize("norm, eps", [("linf", 0.04), ("l2", 0.4)])
-@pytest.mark.parametrize("method, steps, epochs", [("pgd", 3, 4), ("fast", 1, 4), ("free", 4, 16)])
+def test_l1_stays_in_its_ball_and_climbs():
+    x, y = data(24)
+    net = network().eval()
+    start = inner.start(x, torch.arange(24), "l1", 3.0, 0)
+    assert ((length := start.abs().sum((1, 2, 3))) <= 3 + 1e-4).all()
+    assert length.std() > 0.3
+    assert torch.equal(start[5:6], inner.start(x[5:6], torch.tensor([5]), "l1", 3.0, 0))
+    moved = inner.ascend(net, x, y, start, "l1", 3.0, 5, 0.5)
+    assert (moved.abs().sum((1, 2, 3)) <= 3 + 1e-4).all()
+    assert ((x + moved).min() >= 0) & ((x + moved).max() <= 1)
+    loss = nn.functional.cross_entropy
+    assert loss(net(x + moved), y) > loss(net(x + start), y) + 0.03
+    with pytest.raises(AdvSpurError, match="'pgd' with norm 'l1'"):
+        attacks.Recipe("l1", 3.0, "free")
+
+
+@pytest.mark.parametrize(
+    "norm, eps, method, steps, epochs",
+    [
+        *((n, e, *how) for n, e in [("linf", 0.04), ("l2", 0.4)]
+          for how in [("pgd", 3, 4), ("fast", 1, 4), ("free", 4, 16)]),
+        ("l1", 4.0, "pgd", 3, 4),
+    ],
+)  # fmt: skip
 def test_every_method_makes_a_network_more_robust(norm, eps, method, steps, epochs):
     # the label shows in one weak pattern; a network that also fits the pixels' noise is easily led astray
     x, y = data()
@@ -140,7 +162,7 @@ def test_another_run_s_folder_and_a_hostile_checkpoint_are_refused(tmp_path):
 @pytest.mark.parametrize(
     "change, text",
     [
-        ({"norm": "l1"}, "l1"), ({"eps": -1}, "eps"), ({"eps": 0}, "norm, eps"), ({"steps": 0}, "steps"),
+        ({"norm": "l1", "method": "fast"}, "l1"), ({"eps": -1}, "eps"), ({"eps": 0}, "norm, eps"), ({"steps": 0}, "steps"),
         ({"method": "fre"}, "Did you mean"), ({"method": "free", "steps": 3, "epochs": 4}, "multiple"),
         ({"lr": 0}, "lr"), ({"ramp": 2}, "ramp"), ({"augment": "mixup"}, "augment"), ({"norm": None}, "norm, eps"),
     ],
