@@ -18,7 +18,7 @@ struct Decision {
 // ---- the record, one block a sample
 
 __device__ int64_t block_count_moved(const float* x, const float* x0, int64_t n) {
-  __shared__ int shared[kWarps];
+  ADVSPUR_SHARED(shared, int[kWarps]);
   int mine = 0;
   for (int64_t e = threadIdx.x; e < n; e += kBlock) mine += x[e] != x0[e];
 #pragma unroll
@@ -31,7 +31,7 @@ __device__ int64_t block_count_moved(const float* x, const float* x0, int64_t n)
 }
 
 __global__ void __launch_bounds__(kBlock) record_l1_kernel(Apgd s, Decision* decisions) {
-  __shared__ bool better;
+  ADVSPUR_SHARED(better, bool);
   const int64_t sample = blockIdx.x, n = s.batch.n;
   if (threadIdx.x == 0) better = note_loss(s, sample);
   __syncthreads();
@@ -142,7 +142,7 @@ __global__ void __launch_bounds__(kThreads)
     l2_mix_kernel(Apgd s, const Decision* decisions, const double* sums) {
   const Row r = begin_row(s, decisions);
   const int64_t chunks = chunks_of(s.batch.n);
-  __shared__ PlanL2 shared;
+  ADVSPUR_SHARED(shared, PlanL2);
   if (warp_id() == 0) {
     double total[3];
     warp_sum_chunks<3>(sums + 3 * chunks * r.sample, chunks, total);
@@ -183,7 +183,7 @@ __global__ void __launch_bounds__(kThreads) l2_length_kernel(Apgd s, double* len
 __global__ void __launch_bounds__(kThreads) l2_shrink_kernel(Apgd s, const double* lengths) {
   const int64_t n = s.batch.n, blocks = blocks_for(n), chunks = chunks_of(n);
   const int64_t sample = blockIdx.x / blocks, part = blockIdx.x % blocks, at = sample * n;
-  __shared__ float shared;
+  ADVSPUR_SHARED(shared, float);
   if (warp_id() == 0) {
     double total[1];
     warp_sum_chunks<1>(lengths + chunks * sample, chunks, total);
@@ -219,30 +219,29 @@ void apgd(const Apgd& s, void* scratch, void* cuda_stream) {
   Decision* decisions = static_cast<Decision*>(scratch);
   double* sums = reinterpret_cast<double*>(decisions + samples);
   if (s.norm == Norm::kL1) {
-    record_l1_kernel<<<static_cast<unsigned>(samples), kBlock, 0, stream>>>(s, decisions);
+    launch("apgd", record_l1_kernel, {static_cast<unsigned>(samples), kBlock}, stream, s, decisions);
   } else {
     const unsigned grid = static_cast<unsigned>((samples + kThreads - 1) / kThreads);
-    record_kernel<<<grid, kThreads, 0, stream>>>(s, decisions);
+    launch("apgd", record_kernel, {grid, kThreads}, stream, s, decisions);
   }
   if (n > 0) {
     const unsigned rows = static_cast<unsigned>(samples * blocks_for(n));
     const int64_t tasks = samples * chunks_of(n), warps = kThreads / 32;
     const unsigned by_warp = static_cast<unsigned>((tasks + warps - 1) / warps);
-    keep_kernel<<<rows, kThreads, 0, stream>>>(s, decisions);
+    launch("apgd", keep_kernel, {rows, kThreads}, stream, s, decisions);
     if (s.norm == Norm::kLinf) {
-      linf_kernel<<<rows, kThreads, 0, stream>>>(s, decisions);
+      launch("apgd", linf_kernel, {rows, kThreads}, stream, s, decisions);
     } else if (s.norm == Norm::kL2) {
       double* lengths = sums + 3 * tasks;
-      l2_sums_kernel<<<by_warp, kThreads, 0, stream>>>(s, decisions, sums);
-      l2_mix_kernel<<<rows, kThreads, 0, stream>>>(s, decisions, sums);
-      l2_length_kernel<<<by_warp, kThreads, 0, stream>>>(s, lengths);
-      l2_shrink_kernel<<<rows, kThreads, 0, stream>>>(s, lengths);
+      launch("apgd", l2_sums_kernel, {by_warp, kThreads}, stream, s, decisions, sums);
+      launch("apgd", l2_mix_kernel, {rows, kThreads}, stream, s, decisions, sums);
+      launch("apgd", l2_length_kernel, {by_warp, kThreads}, stream, s, lengths);
+      launch("apgd", l2_shrink_kernel, {rows, kThreads}, stream, s, lengths);
     } else {
-      begin_l1_kernel<<<rows, kThreads, 0, stream>>>(s, decisions);
+      launch("apgd", begin_l1_kernel, {rows, kThreads}, stream, s, decisions);
       step({s.norm, s.x, s.x0, s.grad, s.eps, s.size, s.width, s.moved, s.mask, s.batch}, nullptr, stream);
     }
   }
-  check_launch("apgd");
 }
 
 }  // namespace advspur::cuda

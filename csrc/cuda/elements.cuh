@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 
 #include "cuda/launch.cuh"
 
@@ -16,11 +17,26 @@ inline __host__ __device__ int64_t blocks_for(int64_t n) {
   return (n + kPerBlock - 1) / kPerBlock;
 }
 
-// float4 loads need rows that start at multiples of 16 bytes.
-inline bool fits_vectors(int64_t n, const void* a, const void* b, const void* c) {
-  const auto bits =
-      reinterpret_cast<uintptr_t>(a) | reinterpret_cast<uintptr_t>(b) | reinterpret_cast<uintptr_t>(c);
+// Vectors of 16 bytes need rows that start at multiples of them.
+template <class... T>
+inline bool fits_vectors(int64_t n, const T*... rows) {
+  uintptr_t bits = 0;
+  ((bits |= reinterpret_cast<uintptr_t>(rows)), ...);
   return n % 4 == 0 && bits % 16 == 0;
+}
+
+// Four values of 4 bytes, moved as one.
+template <class T>
+__device__ __forceinline__ void load_four(const T* from, T value[4]) {
+  const float4 four = *reinterpret_cast<const float4*>(from);
+  const float part[4] = {four.x, four.y, four.z, four.w};
+  memcpy(value, part, sizeof part);
+}
+template <class T>
+__device__ __forceinline__ void store_four(T* to, const T value[4]) {
+  float part[4];
+  memcpy(part, value, sizeof part);
+  *reinterpret_cast<float4*>(to) = float4{part[0], part[1], part[2], part[3]};
 }
 
 // out[e] = f(e, a[e], b[e], c[e]) over this block's part of a row; out may be one of the inputs; b and c may

@@ -13,7 +13,8 @@ struct PlaneShared {
   double sums[2 * kWarps + 2];
   unsigned long long bins[kPlaneBins];
   unsigned long long most;
-  Edge edge;
+  alignas(Edge) unsigned char edge_bytes[sizeof(Edge)];
+  __device__ Edge& edge() { return *reinterpret_cast<Edge*>(edge_bytes); }
 };
 
 // A view of one sample. Elements the mask forbids have w = 0 and x = x0.
@@ -39,7 +40,7 @@ __device__ void decide_edge(Decision& d, const Row& row, const At& at, int64_t n
   d.edge = 0;
   if (threadIdx.x == 0) {
     shared.most = 0;
-    shared.edge = Edge{};
+    shared.edge() = Edge{};
   }
   __syncthreads();
   unsigned long long most = 0;  // doubles >= 0 keep their order as bits
@@ -59,7 +60,7 @@ __device__ void decide_edge(Decision& d, const Row& row, const At& at, int64_t n
     const int shift = plane_shift(round), bits = plane_bits(round);
     for (int b = threadIdx.x; b < kPlaneBins; b += kBlock) shared.bins[b] = 0;
     __syncthreads();
-    const uint32_t prefix = shared.edge.prefix;
+    const uint32_t prefix = shared.edge().prefix;
     for (int64_t i = threadIdx.x; i < n; i += kBlock) {
       const Reach r = reach_of(at(i), row.weight(i), d.negative);
       const uint32_t key = to_bits(r.size);
@@ -70,14 +71,14 @@ __device__ void decide_edge(Decision& d, const Row& row, const At& at, int64_t n
     }
     __syncthreads();
     if (threadIdx.x == 0) {
-      Edge edge = shared.edge;
+      Edge edge = shared.edge();
       narrow_edge(edge, round, reinterpret_cast<const uint64_t*>(shared.bins), wanted);
-      shared.edge = edge;
+      shared.edge() = edge;
     }
     __syncthreads();
   }
-  d.edge = shared.edge.prefix;
-  d.share = shared.edge.share;
+  d.edge = shared.edge().prefix;
+  d.share = shared.edge().share;
   __syncthreads();
 }
 
@@ -123,7 +124,7 @@ __device__ double length_of(const Decision& d, const Row& row, const At& at, int
 
 template <Norm kNorm>
 __global__ void __launch_bounds__(kBlock) plane_kernel(Plane p) {
-  __shared__ PlaneShared shared;
+  ADVSPUR_SHARED(shared, PlaneShared);
   const int64_t n = p.batch.n, sample = blockIdx.x;
   const Row row{p.x + sample * n, p.x + sample * n, p.w + sample * n, {nullptr, 1, 1, false}, 1.0};
   const auto at = [&](int64_t i) { return row.x[i]; };
@@ -136,7 +137,7 @@ __global__ void __launch_bounds__(kBlock) plane_kernel(Plane p) {
 
 template <Norm kNorm>
 __global__ void __launch_bounds__(kBlock) fab_kernel(FabStep s) {
-  __shared__ PlaneShared shared;
+  ADVSPUR_SHARED(shared, PlaneShared);
   const int64_t n = s.batch.n, sample = blockIdx.x;
   float* x = s.x + sample * n;
   const float* x0 = s.x0 + sample * n;
@@ -176,13 +177,12 @@ void to_plane(const Plane& p, void* cuda_stream) {
   const cudaStream_t stream = as_stream(cuda_stream);
   const unsigned grid = static_cast<unsigned>(p.batch.samples);
   if (p.norm == Norm::kLinf) {
-    plane_kernel<Norm::kLinf><<<grid, kBlock, 0, stream>>>(p);
+    launch("to_plane", plane_kernel<Norm::kLinf>, {grid, kBlock}, stream, p);
   } else if (p.norm == Norm::kL2) {
-    plane_kernel<Norm::kL2><<<grid, kBlock, 0, stream>>>(p);
+    launch("to_plane", plane_kernel<Norm::kL2>, {grid, kBlock}, stream, p);
   } else {
-    plane_kernel<Norm::kL1><<<grid, kBlock, 0, stream>>>(p);
+    launch("to_plane", plane_kernel<Norm::kL1>, {grid, kBlock}, stream, p);
   }
-  check_launch("to_plane");
 }
 
 void fab_step(const FabStep& s, void* cuda_stream) {
@@ -190,13 +190,12 @@ void fab_step(const FabStep& s, void* cuda_stream) {
   const cudaStream_t stream = as_stream(cuda_stream);
   const unsigned grid = static_cast<unsigned>(s.batch.samples);
   if (s.norm == Norm::kLinf) {
-    fab_kernel<Norm::kLinf><<<grid, kBlock, 0, stream>>>(s);
+    launch("fab_step", fab_kernel<Norm::kLinf>, {grid, kBlock}, stream, s);
   } else if (s.norm == Norm::kL2) {
-    fab_kernel<Norm::kL2><<<grid, kBlock, 0, stream>>>(s);
+    launch("fab_step", fab_kernel<Norm::kL2>, {grid, kBlock}, stream, s);
   } else {
-    fab_kernel<Norm::kL1><<<grid, kBlock, 0, stream>>>(s);
+    launch("fab_step", fab_kernel<Norm::kL1>, {grid, kBlock}, stream, s);
   }
-  check_launch("fab_step");
 }
 
 }  // namespace advspur::cuda

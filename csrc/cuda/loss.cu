@@ -106,8 +106,7 @@ __global__ void __launch_bounds__(32 * kRowsPerBlock) loss_kernel(Loss s) {
 void loss(const Loss& s, void* cuda_stream) {
   if (s.rows == 0 || s.k == 0) return;
   const unsigned grid = static_cast<unsigned>((s.rows + kRowsPerBlock - 1) / kRowsPerBlock);
-  loss_kernel<<<grid, 32 * kRowsPerBlock, 0, as_stream(cuda_stream)>>>(s);
-  check_launch("loss");
+  launch("loss", loss_kernel, {grid, 32 * kRowsPerBlock}, as_stream(cuda_stream), s);
 }
 
 }  // namespace advspur::cuda

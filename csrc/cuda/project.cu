@@ -14,7 +14,7 @@ template <bool kVector>
 __global__ void __launch_bounds__(kThreads) clamp_kernel(Project p, const double* sums) {
   const int64_t n = p.batch.n, blocks = blocks_for(n), chunks = chunks_of(n);
   const int64_t sample = blockIdx.x / blocks, part = blockIdx.x % blocks;
-  __shared__ float shared;
+  ADVSPUR_SHARED(shared, float);
   if (sums != nullptr && warp_id() == 0) {
     double total;
     warp_sum_chunks<1>(sums + chunks * sample, chunks, &total);
@@ -52,7 +52,7 @@ __global__ void __launch_bounds__(kThreads) squares_kernel(Project p, double* su
 }
 
 __global__ void __launch_bounds__(kBlock) l1_kernel(Project p) {
-  __shared__ L1Shared shared;
+  ADVSPUR_SHARED(shared, L1Shared);
   const int64_t n = p.batch.n, sample = blockIdx.x;
   float* d = p.delta + sample * n;
   if (p.mask.data != nullptr) {
@@ -71,22 +71,22 @@ void project(const Project& p, void* scratch, void* cuda_stream) {
   if (p.batch.samples == 0 || p.batch.n == 0) return;
   const cudaStream_t stream = as_stream(cuda_stream);
   if (p.norm == Norm::kL1) {
-    l1_kernel<<<static_cast<unsigned>(p.batch.samples), kBlock, 0, stream>>>(p);
+    launch("project", l1_kernel, {static_cast<unsigned>(p.batch.samples), kBlock}, stream, p);
   } else {
     double* sums = nullptr;
     if (p.norm == Norm::kL2) {
       sums = static_cast<double*>(scratch);
       const int64_t chunks = p.batch.samples * chunks_of(p.batch.n), warps = kThreads / 32;
-      squares_kernel<<<static_cast<unsigned>((chunks + warps - 1) / warps), kThreads, 0, stream>>>(p, sums);
+      launch("project", squares_kernel, {static_cast<unsigned>((chunks + warps - 1) / warps), kThreads},
+             stream, p, sums);
     }
     const unsigned grid = static_cast<unsigned>(p.batch.samples * blocks_for(p.batch.n));
-    if (fits_vectors(p.batch.n, p.delta, p.x0, nullptr)) {
-      clamp_kernel<true><<<grid, kThreads, 0, stream>>>(p, sums);
+    if (fits_vectors(p.batch.n, p.delta, p.x0)) {
+      launch("project", clamp_kernel<true>, {grid, kThreads}, stream, p, sums);
     } else {
-      clamp_kernel<false><<<grid, kThreads, 0, stream>>>(p, sums);
+      launch("project", clamp_kernel<false>, {grid, kThreads}, stream, p, sums);
     }
   }
-  check_launch("project");
 }
 
 }  // namespace advspur::cuda

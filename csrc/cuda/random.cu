@@ -1,51 +1,56 @@
 #include "advspur/random.h"
 #include "core/normal.h"
 #include "core/philox.h"
+#include "cuda/elements.cuh"
 #include "cuda/launch.cuh"
 
 namespace advspur::cuda {
 namespace {
 
+constexpr int kDraws = 4;  // blocks of four numbers that a thread draws: their chains of arithmetic overlap
+
 template <Draw kind, class T>
-__global__ void draw_kernel(T* out, const int64_t* ids, int64_t n, uint64_t seed, uint32_t stream) {
-  const uint64_t id = static_cast<uint64_t>(ids[blockIdx.y]);
-  T* row = out + static_cast<int64_t>(blockIdx.y) * n;
-  const int64_t n_blocks = (n + 3) / 4;
-  for (int64_t b = blockIdx.x * int64_t{blockDim.x} + threadIdx.x; b < n_blocks;
-       b += int64_t{blockDim.x} * gridDim.x) {
-    T value[4];
-    if constexpr (kind == Draw::kNormal) {
-      draw_normals(seed, id, stream, static_cast<uint32_t>(b), value);
-    } else {
-      const Philox4 p = draw_block(seed, id, stream, static_cast<uint32_t>(b));
-      for (int lane = 0; lane < 4; ++lane) {
-        if constexpr (kind == Draw::kUniform) {
-          value[lane] = to_uniform(p.lane[lane]);
-        } else {
-          value[lane] = static_cast<T>(p.lane[lane]);
-        }
-      }
-    }
+__device__ __forceinline__ void draw_four(uint64_t seed, uint64_t id, uint32_t stream, uint32_t b,
+                                          T value[4]) {
+  if constexpr (kind == Draw::kNormal) {
+    draw_normals(seed, id, stream, b, value);
+  } else {
+    const Philox4 p = draw_block(seed, id, stream, b);
+#pragma unroll
     for (int lane = 0; lane < 4; ++lane) {
-      if (4 * b + lane < n) row[4 * b + lane] = value[lane];
+      value[lane] =
+          kind == Draw::kUniform ? static_cast<T>(to_uniform(p.lane[lane])) : static_cast<T>(p.lane[lane]);
+    }
+  }
+}
+
+template <Draw kind, class T, bool kVector>
+__global__ void __launch_bounds__(kThreads)
+    draw_kernel(T* out, const int64_t* ids, int64_t n, int64_t blocks, uint64_t seed, uint32_t stream) {
+  const int64_t sample = blockIdx.x / blocks, part = blockIdx.x % blocks, n_blocks = (n + 3) / 4;
+  const uint64_t id = static_cast<uint64_t>(ids[sample]);
+  T* row = out + sample * n;
+#pragma unroll
+  for (int k = 0; k < kDraws; ++k) {
+    const int64_t b = (part * kDraws + k) * kThreads + threadIdx.x;
+    if (b >= n_blocks) return;
+    T value[4];
+    draw_four<kind>(seed, id, stream, static_cast<uint32_t>(b), value);
+    if constexpr (kVector) {
+      store_four(row + 4 * b, value);
+    } else {
+      for (int lane = 0; lane < 4 && 4 * b + lane < n; ++lane) row[4 * b + lane] = value[lane];
     }
   }
 }
 
 template <Draw kind, class T>
-void launch(void* out, const int64_t* ids, int64_t n_samples, int64_t n, uint64_t seed, uint32_t stream,
-            cudaStream_t cuda_stream) {
-  constexpr int kThreads = 256;
-  constexpr int64_t kMaxRows = 65535;  // limit of gridDim.y
-  for (int64_t start = 0; start < n_samples; start += kMaxRows) {
-    const int64_t rows = n_samples - start < kMaxRows ? n_samples - start : kMaxRows;
-    int64_t columns = ((n + 3) / 4 + kThreads - 1) / kThreads;
-    if (columns > 1024) columns = 1024;
-    const dim3 grid(static_cast<unsigned>(columns), static_cast<unsigned>(rows));
-    draw_kernel<kind, T>
-        <<<grid, kThreads, 0, cuda_stream>>>(static_cast<T*>(out) + start * n, ids + start, n, seed, stream);
-    check_launch("draw");
-  }
+void draw_all(T* out, const int64_t* ids, int64_t n_samples, int64_t n, uint64_t seed, uint32_t stream,
+              cudaStream_t cuda_stream) {
+  constexpr int64_t kNumbers = int64_t{4} * kDraws * kThreads;
+  const int64_t blocks = (n + kNumbers - 1) / kNumbers;
+  const auto kernel = fits_vectors(n, out) ? draw_kernel<kind, T, true> : draw_kernel<kind, T, false>;
+  launch("draw", kernel, {n_samples * blocks, kThreads}, cuda_stream, out, ids, n, blocks, seed, stream);
 }
 
 }  // namespace
@@ -55,11 +60,11 @@ void draw(Draw kind, void* out, const int64_t* ids, int64_t n_samples, int64_t n
   if (n_samples == 0 || n == 0) return;
   const cudaStream_t s = as_stream(cuda_stream);
   if (kind == Draw::kBits) {
-    launch<Draw::kBits, int32_t>(out, ids, n_samples, n, seed, stream, s);
+    draw_all<Draw::kBits>(static_cast<int32_t*>(out), ids, n_samples, n, seed, stream, s);
   } else if (kind == Draw::kUniform) {
-    launch<Draw::kUniform, float>(out, ids, n_samples, n, seed, stream, s);
+    draw_all<Draw::kUniform>(static_cast<float*>(out), ids, n_samples, n, seed, stream, s);
   } else {
-    launch<Draw::kNormal, float>(out, ids, n_samples, n, seed, stream, s);
+    draw_all<Draw::kNormal>(static_cast<float*>(out), ids, n_samples, n, seed, stream, s);
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include "core/ball.h"
 #include "core/reduce.h"
+#include "cuda/launch.cuh"
 
 namespace advspur::cuda {
 

@@ -61,7 +61,7 @@ __device__ double block_sum(double value, double* shared) {
 template <bool kFast>
 __global__ void __launch_bounds__(kThreads)
     norm_kernel(const __grid_constant__ RenderJob job, const __grid_constant__ Shape shape) {
-  __shared__ double shared[kThreads / 32];
+  ADVSPUR_SHARED(shared, double[kThreads / 32]);
   const int64_t sample = blockIdx.x / shape.parts, part = blockIdx.x % shape.parts;
   float sums[3] = {0.0f, 0.0f, 0.0f};
   for (int step = 0; step < kRenderPart / kTile; ++step) {
@@ -115,8 +115,8 @@ __device__ __forceinline__ void for_values(F f) {
 template <class T, bool kFast, bool kChannelsLast>
 __global__ void __launch_bounds__(kThreads)
     render_kernel(const __grid_constant__ RenderJob job, const __grid_constant__ Shape shape) {
-  __shared__ float amount[kMaxVariants];
-  __shared__ Quad<T> staging[kChannelsLast && kFast ? 3 * kThreads : 1];
+  ADVSPUR_SHARED(amount, float[kMaxVariants]);
+  ADVSPUR_SHARED(staging, Quad<T>[kChannelsLast && kFast ? 3 * kThreads : 1]);
   const int64_t sample = blockIdx.x / shape.tiles, tile = blockIdx.x % shape.tiles;
   if (threadIdx.x < job.variants.count) {
     amount[threadIdx.x] = find_amount(job, shape, threadIdx.x, sample, tile == 0);
@@ -200,29 +200,27 @@ Shape find_shape(const RenderJob& job) {
 }
 
 template <class T, bool kFast>
-void launch(const RenderJob& job, const Shape& shape, cudaStream_t stream) {
+void render_as(const RenderJob& job, const Shape& shape, cudaStream_t stream) {
   if (shape.norms) {
     const unsigned blocks = static_cast<unsigned>(job.n_samples * shape.parts);
-    norm_kernel<kFast><<<blocks, kThreads, 0, stream>>>(job, shape);
-    check_launch("render (norms)");
+    launch("render", norm_kernel<kFast>, {blocks, kThreads}, stream, job, shape);
   }
   const unsigned blocks = static_cast<unsigned>(job.n_samples * shape.tiles);
   if (job.channels_last) {
-    render_kernel<T, kFast, true><<<blocks, kThreads, 0, stream>>>(job, shape);
+    launch("render", render_kernel<T, kFast, true>, {blocks, kThreads}, stream, job, shape);
   } else {
-    render_kernel<T, kFast, false><<<blocks, kThreads, 0, stream>>>(job, shape);
+    launch("render", render_kernel<T, kFast, false>, {blocks, kThreads}, stream, job, shape);
   }
-  check_launch("render");
 }
 
 template <class T>
-void launch(const RenderJob& job, const Shape& shape, cudaStream_t stream) {
+void render_as(const RenderJob& job, const Shape& shape, cudaStream_t stream) {
   const bool fast = shape.pixels % kQuad == 0 && aligned(job.out, 16) && is_fast(job.images, job.width) &&
                     is_fast(job.partners, job.width) && is_fast(job.masks, job.width);
   if (fast) {
-    launch<T, true>(job, shape, stream);
+    render_as<T, true>(job, shape, stream);
   } else {
-    launch<T, false>(job, shape, stream);
+    render_as<T, false>(job, shape, stream);
   }
 }
 
@@ -233,11 +231,11 @@ void render(const RenderJob& job, void* cuda_stream) {
   const Shape shape = find_shape(job);
   const cudaStream_t stream = as_stream(cuda_stream);
   if (job.out_type == OutType::kFloat32) {
-    launch<float>(job, shape, stream);
+    render_as<float>(job, shape, stream);
   } else if (job.out_type == OutType::kBFloat16) {
-    launch<__nv_bfloat16>(job, shape, stream);
+    render_as<__nv_bfloat16>(job, shape, stream);
   } else {
-    launch<__half>(job, shape, stream);
+    render_as<__half>(job, shape, stream);
   }
 }
 

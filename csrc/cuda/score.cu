@@ -97,13 +97,12 @@ void score(const Score& s, void* cuda_stream) {
   const unsigned grid = static_cast<unsigned>((s.rows + kRowsPerBlock - 1) / kRowsPerBlock);
   constexpr int kThreads = 32 * kRowsPerBlock;
   if (s.type == LogitType::kFloat32) {
-    score_kernel<LogitType::kFloat32><<<grid, kThreads, 0, stream>>>(s);
+    launch("score", score_kernel<LogitType::kFloat32>, {grid, kThreads}, stream, s);
   } else if (s.type == LogitType::kBfloat16) {
-    score_kernel<LogitType::kBfloat16><<<grid, kThreads, 0, stream>>>(s);
+    launch("score", score_kernel<LogitType::kBfloat16>, {grid, kThreads}, stream, s);
   } else {
-    score_kernel<LogitType::kFloat16><<<grid, kThreads, 0, stream>>>(s);
+    launch("score", score_kernel<LogitType::kFloat16>, {grid, kThreads}, stream, s);
   }
-  check_launch("score");
 }
 
 }  // namespace advspur::cuda

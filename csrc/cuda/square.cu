@@ -98,7 +98,7 @@ __device__ double move_windows(const Square& s, int64_t sample, const Windows& a
 
 template <Norm kNorm>
 __global__ void __launch_bounds__(kBlock) square_kernel(Square s) {
-  __shared__ L1Shared shared;
+  ADVSPUR_SHARED(shared, L1Shared);
   const int64_t sample = blockIdx.x, n = s.channels * s.height * s.width;
   const Windows at = windows_of(s, sample);
   if (threadIdx.x == 0) {
@@ -142,19 +142,17 @@ void square(const Square& s, void* cuda_stream) {
   const cudaStream_t stream = as_stream(cuda_stream);
   const unsigned grid = static_cast<unsigned>(s.samples);
   if (s.norm == Norm::kLinf) {
-    square_kernel<Norm::kLinf><<<grid, kBlock, 0, stream>>>(s);
+    launch("square", square_kernel<Norm::kLinf>, {grid, kBlock}, stream, s);
   } else if (s.norm == Norm::kL2) {
-    square_kernel<Norm::kL2><<<grid, kBlock, 0, stream>>>(s);
+    launch("square", square_kernel<Norm::kL2>, {grid, kBlock}, stream, s);
   } else {
-    square_kernel<Norm::kL1><<<grid, kBlock, 0, stream>>>(s);
+    launch("square", square_kernel<Norm::kL1>, {grid, kBlock}, stream, s);
   }
-  check_launch("square");
 }
 
 void square_settle(const Settle& s, void* cuda_stream) {
   if (s.samples == 0 || s.channels * s.height * s.width == 0) return;
-  settle_kernel<<<static_cast<unsigned>(s.samples), 256, 0, as_stream(cuda_stream)>>>(s);
-  check_launch("square_settle");
+  launch("square_settle", settle_kernel, {static_cast<unsigned>(s.samples), 256}, as_stream(cuda_stream), s);
 }
 
 }  // namespace advspur::cuda

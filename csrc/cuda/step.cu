@@ -32,9 +32,9 @@ void step_linf_batch(const Step& s, cudaStream_t stream) {
   cudaMemsetAsync(s.moved, 0, static_cast<size_t>(s.batch.samples), stream);
   const unsigned grid = static_cast<unsigned>(s.batch.samples * blocks_for(s.batch.n));
   if (fits_vectors(s.batch.n, s.x, s.x0, s.grad)) {
-    linf_kernel<true><<<grid, kThreads, 0, stream>>>(s);
+    launch("step", linf_kernel<true>, {grid, kThreads}, stream, s);
   } else {
-    linf_kernel<false><<<grid, kThreads, 0, stream>>>(s);
+    launch("step", linf_kernel<false>, {grid, kThreads}, stream, s);
   }
 }
 
@@ -69,7 +69,7 @@ template <bool kVector>
 __global__ void __launch_bounds__(kThreads) l2_move_kernel(Step s, const double* sums) {
   const int64_t n = s.batch.n, blocks = blocks_for(n), chunks = chunks_of(n);
   const int64_t sample = blockIdx.x / blocks, part = blockIdx.x % blocks;
-  __shared__ PlanL2 shared;
+  ADVSPUR_SHARED(shared, PlanL2);
   if (warp_id() == 0) {
     double total[3];
     warp_sum_chunks<3>(sums + 3 * chunks * sample, chunks, total);
@@ -108,12 +108,13 @@ void step_l2_batch(const Step& whole, double* sums, cudaStream_t stream) {
   for (int64_t first = 0; first < whole.batch.samples; first += at_once) {
     const Step s = part_of(whole, first, at_once);
     const int64_t chunks = s.batch.samples * chunks_of(n), warps = kThreads / 32;
-    l2_sums_kernel<<<static_cast<unsigned>((chunks + warps - 1) / warps), kThreads, 0, stream>>>(s, sums);
+    launch("step", l2_sums_kernel, {static_cast<unsigned>((chunks + warps - 1) / warps), kThreads}, stream, s,
+           sums);
     const unsigned grid = static_cast<unsigned>(s.batch.samples * blocks_for(n));
     if (fits_vectors(n, s.x, s.x0, s.grad)) {
-      l2_move_kernel<true><<<grid, kThreads, 0, stream>>>(s, sums);
+      launch("step", l2_move_kernel<true>, {grid, kThreads}, stream, s, sums);
     } else {
-      l2_move_kernel<false><<<grid, kThreads, 0, stream>>>(s, sums);
+      launch("step", l2_move_kernel<false>, {grid, kThreads}, stream, s, sums);
     }
   }
 }
@@ -132,7 +133,6 @@ void step(const Step& s, void* scratch, void* cuda_stream) {
   } else {
     step_l1_batch(s, stream);
   }
-  check_launch("step");
 }
 
 }  // namespace advspur::cuda

@@ -37,7 +37,8 @@ __device__ __forceinline__ void warp_narrow(Selection& s, int round, const int* 
 
 struct StepL1Shared {
   int counts[kMaxBins];
-  Selection selection;
+  alignas(Selection) unsigned char bytes[sizeof(Selection)];
+  __device__ Selection& selection() { return *reinterpret_cast<Selection*>(bytes); }
   int equal_in_warp[kWarps];
   L1Shared l1;
 };
@@ -69,27 +70,27 @@ __device__ __forceinline__ void block_jump(float* x, const float* x0, const floa
 }
 
 __global__ void __launch_bounds__(kBlock) step_l1_kernel(Step s) {
-  __shared__ StepL1Shared shared;
+  ADVSPUR_SHARED(shared, StepL1Shared);
   const int64_t n = s.batch.n, sample = blockIdx.x;
   float* x = s.x + sample * n;
   const float *x0 = s.x0 + sample * n, *g = s.grad + sample * n;
   const MaskRow mask = mask_row(s.mask, n, sample);
-  if (threadIdx.x == 0) shared.selection = Selection{};
+  if (threadIdx.x == 0) shared.selection() = Selection{};
   for (int round = 0; round < kRounds; ++round) {
     const Digit digit = digit_of(round);
     for (int b = threadIdx.x; b < kMaxBins; b += kBlock) shared.counts[b] = 0;
     __syncthreads();
-    const Selection so_far = shared.selection;
+    const Selection so_far = shared.selection();
     for (int64_t i = threadIdx.x; i < n; i += kBlock) {
       const uint32_t key = select_key(x[i], g[i], mask(static_cast<uint32_t>(i)));
       if (agrees(key, so_far, round))
         atomicAdd(&shared.counts[key >> digit.shift & ((1u << digit.bits) - 1u)], 1);
     }
     __syncthreads();
-    if (warp_id() == 0) warp_narrow(shared.selection, round, shared.counts, s.k[sample]);
+    if (warp_id() == 0) warp_narrow(shared.selection(), round, shared.counts, s.k[sample]);
     __syncthreads();
   }
-  const Selection selection = shared.selection;
+  const Selection selection = shared.selection();
   if (threadIdx.x == 0) s.moved[sample] = selection.chosen > 0;
   if (selection.chosen == 0) return;
   const float share = static_cast<float>(static_cast<double>(s.step_size[sample]) / selection.chosen);
@@ -99,7 +100,7 @@ __global__ void __launch_bounds__(kBlock) step_l1_kernel(Step s) {
 }
 
 inline void step_l1_batch(const Step& s, cudaStream_t stream) {
-  step_l1_kernel<<<static_cast<unsigned>(s.batch.samples), kBlock, 0, stream>>>(s);
+  launch("step", step_l1_kernel, {static_cast<unsigned>(s.batch.samples), kBlock}, stream, s);
 }
 
 }  // namespace advspur::cuda
