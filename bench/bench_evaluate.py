@@ -85,7 +85,8 @@ def main() -> None:
         paths = write(root / "images", count)
         benchmark = Folder(paths)
         batches = [batch.images for batch in benchmark.batches("all", size)]
-        rendered = [(images.permute(0, 3, 1, 2).float() / 255).to(device) for images in batches]
+        # contiguous, as rendering leaves them: an image's layout decides how fast a network is
+        rendered = [(images.permute(0, 3, 1, 2).float() / 255).contiguous().to(device) for images in batches]
         turn = 0
 
         def evaluate(net: torch.nn.Module) -> evaluation.Run:

@@ -5,11 +5,16 @@ another code path) or when there are more threads (they split sums over them). S
 of sizes that are known to give the same bits (chunking.py), the last one padded; a call runs on one thread, several
 at a time. Measured on convolution, linear, pooling and normalisation layers, a sample's logits and input gradient then
 do not depend on its place in the call or on its neighbours either.
+
+Images above 64x64 reach the model channels last, on CUDA under autocast only: convolutions of that size then run 1.2 to
+1.5 times as fast (ResNet-18, ResNet-50, one core). Smaller ones gain nothing and come contiguous. Whatever layout a
+caller's images have, a model sees this one.
 """
 
 from __future__ import annotations
 
 import copy
+import itertools
 import threading
 import warnings
 from collections.abc import Callable
@@ -18,7 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 
 from pyadvspur.attacks.acceleration import Compiled, Graphs
-from pyadvspur.attacks.chunking import STEP, WIDEST, cuts, may_widen
+from pyadvspur.attacks.chunking import LARGEST, STEP, WIDEST, cuts, may_widen
 from pyadvspur.errors import AdvSpurError, bad, unknown
 
 CHUNK_CPU = (
@@ -73,6 +78,7 @@ class Forward:
         self.pool: ThreadPoolExecutor | None = None
         self.n_forward = self.n_gradient = 0  # samples asked for, padding not counted
         self.widens: bool | None = None  # whether calls may have more than 16 samples (chunking.py)
+        self.channels_last = True  # until a model says that it cannot
         self.note = ""  # what went otherwise than asked
 
     def __enter__(self) -> Forward:
@@ -127,7 +133,7 @@ class Forward:
         # autocast is stated either way: a worker thread would not see the caller's setting
         dtype = self.autocast or torch.bfloat16
         with torch.autocast(x.device.type, dtype=dtype, enabled=self.autocast is not None):
-            out = self._fast(model)(x)
+            out = self._ask(self._fast(model), x)
         if (
             not isinstance(out, torch.Tensor)
             or not out.is_floating_point()
@@ -144,6 +150,18 @@ class Forward:
         if out.shape[1] < 2:
             raise bad("attacks", "model", f"output {tuple(out.shape)}", "a model with two or more outputs")
         return out.float()
+
+    def _ask(self, model: Callable, x: torch.Tensor) -> torch.Tensor:
+        """The model's answer to images in the layout that a model of this size is called with."""
+        large = x.dim() == 4 and x.shape[1:].numel() > LARGEST
+        if self.channels_last and large and (self.autocast is not None or not x.is_cuda):
+            try:
+                return model(x.contiguous(memory_format=torch.channels_last))
+            except RuntimeError as error:
+                if "view size is not compatible" not in str(error):
+                    raise
+                self.channels_last = False  # a network that counts on memory order
+        return model(x.contiguous())
 
     def _fast(self, model: Callable) -> Callable:
         if self.compiled is None:
@@ -269,12 +287,15 @@ class Forward:
             self.can_copy = self._add_copy()
         lanes = min(lanes, len(self.models))
 
-        def run(lane: int) -> list:  # the jobs of one lane run one after another, on the lane's own copy
-            return [work(self.models[lane], *job) for job in jobs[lane::lanes]]
+        turns, done = itertools.count(), [None] * len(jobs)
 
-        done: list = [None] * len(jobs)
-        for lane, future in enumerate([self.pool.submit(run, lane) for lane in range(lanes)]):
-            done[lane::lanes] = future.result()
+        def run(lane: int) -> None:
+            # on the lane's own copy, whatever is next: a lane that is held up gets fewer
+            while (k := next(turns)) < len(jobs):
+                done[k] = work(self.models[lane], *jobs[k])
+
+        for future in [self.pool.submit(run, lane) for lane in range(lanes)]:
+            future.result()
         return done
 
     def _add_copy(self) -> bool:

@@ -86,11 +86,22 @@ def _logits(model: Callable, x: torch.Tensor, batch_size: int, device: str) -> t
         with torch.no_grad(), torch.autocast(device.split(":")[0], enabled=False):
             for part in x.split(batch_size) if len(x) else ():
                 filled = torch.cat([part, part[:1].expand(batch_size - len(part), *part.shape[1:])])
-                found.append(model(filled.to(device)).float().cpu()[: len(part)])
+                found.append(_answer(model, filled.to(device)).float().cpu()[: len(part)])
     finally:
         for module in training:
             module.training = True
     return torch.cat(found) if found else torch.zeros(0, 1)
+
+
+def _answer(model: Callable, x: torch.Tensor) -> torch.Tensor:
+    """Logits. Large images come channels last on the CPU, as in attacks: the other layout has other last bits."""
+    if x.dim() == 4 and x[0].numel() > 3 * 64 * 64 and not x.is_cuda:
+        try:
+            return model(x.contiguous(memory_format=torch.channels_last))
+        except RuntimeError as error:
+            if "view size is not compatible" not in str(error):
+                raise
+    return model(x)
 
 
 def class_logits(model: Callable, points: Points) -> Callable:
