@@ -19,6 +19,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from itertools import product
 from statistics import NormalDist
 
@@ -30,7 +31,8 @@ from pyadvspur.metrics.intervals import LEVEL, Estimate
 
 DRAWS = 2000
 INTERVALS = ("bayes", "percentile", "bca")
-_MANY_CELLS = 128  # above, a normal distribution with the draws' own moments stands for them
+# above either, a normal distribution with the draws' own moments stands for them
+_MANY_CELLS, _MANY_IMAGES = 128, 5000
 _CLEAR = 8.0  # standard deviations that it must keep from the ends
 _AT_ONCE = 2**21  # weights held in memory
 _CORNERS = 6  # columns above which the corners are taken one column at a time
@@ -150,7 +152,7 @@ def bayesian(
             if alone:
                 for j in range(held.shape[1]):
                     held[part, j] = (weight * cells.mass[:, j]).sum(axis=1)
-    below, above = _corners(cells.patterns, rng, draws)
+    below, above = _corners(cells.patterns.tobytes(), cells.patterns.shape, draws)
     return (held * found + below * bounds[0] + above * bounds[1]) / (held + below + above)
 
 
@@ -221,7 +223,7 @@ def _jackknife(cells: Cells, formula: Formula) -> tuple[float, float]:
 
 def _normal(cells: Cells, rng, draws: int, bounds: tuple[float, float]) -> np.ndarray | None:
     """Draws of a normal distribution with the moments of the Dirichlet ones, where these are many and it fits."""
-    if len(cells.count) <= _MANY_CELLS:
+    if len(cells.count) <= _MANY_CELLS and cells.count.sum() <= _MANY_IMAGES:
         return None
     mean = cells.means()
     mass = cells.sum((cells.count[:, None] * cells.mass).T).T
@@ -242,10 +244,13 @@ def _normal(cells: Cells, rng, draws: int, bounds: tuple[float, float]) -> np.nd
     return np.clip(mean + np.einsum("dk,jk->dj", z, root), *bounds)
 
 
-def _corners(patterns: np.ndarray, rng, draws: int) -> tuple[np.ndarray, np.ndarray]:
-    """Weight of the pseudo-images at the lower and at the upper end of each column, (draws, M) each."""
-    below, above = np.zeros((2, draws, patterns.shape[1]))
-    for pattern in patterns:
+@lru_cache(maxsize=64)
+def _corners(patterns: bytes, shape: tuple[int, int], draws: int) -> tuple[np.ndarray, np.ndarray]:
+    """Weight of the pseudo-images at the lower and at the upper end of each column, (draws, M) each; patterns: bool of
+    that shape. They know nothing of the data, so all metrics of a shape share them."""
+    rng = generator(("corners", patterns, shape, draws))
+    below, above = np.zeros((2, draws, shape[1]))
+    for pattern in np.frombuffer(patterns, bool).reshape(shape):
         columns = np.flatnonzero(pattern)
         groups = [columns] if len(columns) <= _CORNERS else [columns[[k]] for k in range(len(columns))]
         for group in groups:

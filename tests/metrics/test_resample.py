@@ -97,6 +97,18 @@ def test_the_normal_that_stands_for_many_cells_agrees_with_the_draws(monkeypatch
         )
 
 
+def test_few_cells_of_many_images_are_normal_too(monkeypatch):
+    values, strata = table(10, 8000, 5, 2)
+    cells = collect(values, strata, "classes")
+    assert len(cells.count) <= 128
+    fast = estimate(metrics.rfs, values, strata, key=0, draws=8000)
+    monkeypatch.setattr("pyadvspur.metrics.resample._MANY_IMAGES", 10**9)
+    exact = estimate(metrics.rfs, values, strata, key=0, draws=8000)
+    assert fast != exact
+    width = exact.high - exact.low
+    assert (fast.low, fast.high) == pytest.approx((exact.low, exact.high), abs=0.03 * width)
+
+
 def test_no_normal_near_the_ends():
     values, strata = np.ones((4000, 1)), np.arange(4000) % 400
     values[:3] = 0
