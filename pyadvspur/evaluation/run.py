@@ -98,7 +98,7 @@ class Run:
         all samples, and `warning`, one line where they speak against the robust accuracy, else ""."""
         import pandas as pd
 
-        from pyadvspur.attacks.gradient_report import GradientReport
+        from pyadvspur.gradient_report import GradientReport
 
         found: dict[tuple[str, ...], GradientReport] = {}
         for unit in self._units:
@@ -163,6 +163,15 @@ class Run:
         """The units, one a model, of the first samples of a condition without attack: those whose images are kept."""
         where = (benchmark, condition, "none", 0)
         return [u for u in self._units if (u.benchmark, u.condition, u.attack, u.start) == where]
+
+    def attack_kinds(self) -> dict[str, str]:
+        """What rows call each attack of the plan ("linf:1/255" -> "pgd-linf"); those without finished work are not
+        there."""
+        found: dict[str, str] = {}
+        for unit in self._units:
+            if unit.attack != "none" and unit.attack not in found and self._store.path(unit).exists():
+                found[unit.attack] = str(self._store.read([unit]).column("attack")[0])
+        return found
 
     @property
     def complete(self) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pyadvspur.errors import AdvSpurError, bad
+from pyadvspur.errors import bad
 from pyadvspur.evaluation import Run
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Runs:
         labels = _labels([run.out for run in found])
         models = _apart([dict(run.plan.models) for run in found], labels)
         benchmarks = _apart([_benchmarks(run) for run in found], labels)
-        attacks = _apart([_attacks(run) for run in found], labels)
+        attacks = _apart([_attacks(run) for run in found], labels) if len(found) > 1 else [{}]
         self.parts = tuple(map(Part, found, labels, models, benchmarks, attacks))
 
     @functools.cached_property
@@ -164,14 +164,8 @@ def _benchmarks(run: Run) -> dict[str, Hashable]:
 
 
 def _attacks(run: Run) -> dict[str, Hashable]:
-    from pyadvspur import attacks
-
     found: dict[str, list[str]] = {"none": []}
-    for name in run.plan.attacks:
-        try:
-            kind = attacks.parse(name).kind
-        except AdvSpurError:  # a plug-in's that is gone: its rows keep their name
-            continue
+    for name, kind in run.attack_kinds().items():
         norm, _, rest = name.partition(":")
         found.setdefault(kind, []).append(f"{norm}({rest.partition('(')[2]}")
     return {kind: tuple(sorted(set(texts))) for kind, texts in found.items()}
