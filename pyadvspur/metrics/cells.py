@@ -57,22 +57,22 @@ class Cells:
             )
 
     def weighted_means(self, weights: np.ndarray) -> np.ndarray:
-        """`means` with weights (D, C) in place of the counts, (D, M)."""
-        found = np.empty((len(weights), self.value.shape[1]))
+        """`means` with weights in place of the counts: (C, D), draws side by side -> (D, M)."""
+        found = np.empty((weights.shape[1], self.value.shape[1]))
         for columns in self._alike_columns:
             mass, share = self.mass[:, columns[0]], self.share[:, columns[0]]
             used = np.flatnonzero(mass > 0)
-            weight = weights[:, used] if len(used) < len(mass) else weights
+            weight = weights[used] if len(used) < len(mass) else weights
             if not (mass[used] == 1).all():
-                weight = weight * mass[used]
+                weight = weight * mass[used][:, None]
             begins = np.r_[True, self.stratum[used][1:] != self.stratum[used][:-1]]
-            total = np.add.reduceat(weight, np.flatnonzero(begins), axis=-1)
+            total = np.add.reduceat(weight, np.flatnonzero(begins), axis=0)
             share = share[self.stratum[used][begins]]
-            there = (total > 0) & (share > 0)
+            there = (total > 0) & (share > 0)[:, None]
             with np.errstate(divide="ignore", invalid="ignore"):
-                factor = np.where(there, share / total, 0.0) / (there @ share)[:, None]
-            each = weight * factor[:, np.cumsum(begins) - 1]
-            found[:, columns] = each @ self.value[np.ix_(used, columns)]
+                factor = np.where(there, share[:, None] / total, 0.0) / (share @ there)
+            each = weight * factor[np.cumsum(begins) - 1]
+            found[:, columns] = (self.value[np.ix_(used, columns)].T @ each).T
         whole = np.round(found)  # means of outcomes that are all wrong or all right are exactly that
         return np.where(np.abs(found - whole) < 1e-12, whole, found)
 

@@ -18,7 +18,7 @@ from pyadvspur.metrics.intervals import Estimate
 from pyadvspur.metrics.layout import lay_out
 from pyadvspur.metrics.lines import Lines
 from pyadvspur.metrics.measure import Measure
-from pyadvspur.metrics.resample import DRAWS, bayesian, generator
+from pyadvspur.metrics.resample import DRAWS, IMAGES, bayesian
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Joint:
         return Joint(self.value[places], self.drawn[:, places], self.n, notes, self.note)
 
 
-def together(asked: Sequence[tuple[Measure, Lines]], key: object, draws: int = DRAWS) -> Joint:
+def together(asked: Sequence[tuple[Measure, Lines]], key: object = IMAGES, draws: int = DRAWS) -> Joint:
     """Measures of tables, with `draws` draws of the Bayesian bootstrap of the images of all.
 
     Tables of one measure are cut to the images that all of them hold; tables of different measures may rest on
@@ -74,7 +74,7 @@ def together(asked: Sequence[tuple[Measure, Lines]], key: object, draws: int = D
         return nothing
     cells = collect(values[used], strata[used], averages)
     bounds = np.repeat(np.array([layout.bounds for layout in layouts]), widths, axis=0).T
-    drawn = bayesian(cells, generator(key), draws, (bounds[0], bounds[1]))
+    drawn = bayesian(cells, key, draws, (bounds[0], bounds[1]))
     means = cells.means()
     value, found, notes = np.full(count, np.nan), np.full((draws, count), np.nan), []
     for k, (layout, end, width) in enumerate(zip(layouts, ends, widths)):

@@ -169,7 +169,7 @@ def _draws(outcomes: pd.DataFrame, benchmark: str, models: Sequence[str], measur
         for model in models
         for name in names
     ]
-    drawn = together(asked, ("matched", benchmark, *names)).drawn
+    drawn = together(asked).drawn
     return {model: drawn[:, 2 * k : 2 * k + 2] for k, model in enumerate(models)}
 
 

@@ -17,7 +17,7 @@ resamples agree, and this one keeps a width and holds it in 90 to 99 % (bench/ch
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from itertools import product
@@ -36,6 +36,8 @@ _MANY_CELLS, _MANY_IMAGES = 128, 5000
 _CLEAR = 8.0  # standard deviations that it must keep from the ends
 _AT_ONCE = 2**21  # weights held in memory
 _CORNERS = 6  # columns above which the corners are taken one column at a time
+#: the key of draws that every metric of a set of images shares; up to so many images they are kept
+IMAGES, _KEPT = "images", 2000
 
 Formula = Callable[..., np.ndarray]
 
@@ -93,12 +95,11 @@ def of_cells(
     value = float(formula(*cells.means()))
     if np.isnan(value):
         return Estimate(np.nan, np.nan, np.nan, n, "undefined: the formula has no value here")
-    rng = generator(key)
     if interval == "bayes":
-        drawn, note = formula(*bayesian(cells, rng, draws, bounds).T), ""
-        low, high = np.quantile(drawn, [0.5 - level / 2, 0.5 + level / 2])
+        drawn, note = formula(*bayesian(cells, key, draws, bounds).T), ""
+        low, high = quantiles(drawn, (0.5 - level / 2, 0.5 + level / 2))
     else:
-        drawn = formula(*multinomial(cells, rng, draws).T)
+        drawn = formula(*multinomial(cells, generator(key), draws).T)
         defined = drawn[~np.isnan(drawn)]
         note = f"{draws - len(defined)} of {draws} resamples undefined" if len(defined) < draws else ""
         if not len(defined):
@@ -127,31 +128,46 @@ def class_mean(correct, label, level: float = LEVEL, interval: str = "bayes") ->
     return estimate(np.asarray, correct[:, None], label, key="class_mean", level=level, interval=interval)
 
 
+def quantiles(drawn: np.ndarray, tails: Sequence[float]) -> list[float]:
+    """`np.quantile` of one column of draws, without sorting all of it."""
+    places = [tail * (len(drawn) - 1) for tail in tails]
+    at = sorted({int(p) + k for p in places for k in (0, 1) if int(p) + k < len(drawn)})
+    ordered = np.partition(drawn, at)
+    ends = [(ordered[int(p)], ordered[min(int(p) + 1, len(drawn) - 1)], p - int(p)) for p in places]
+    return [float(low + (high - low) * part) for low, high, part in ends]
+
+
 def bayesian(
-    cells: Cells, rng: np.random.Generator, draws: int, bounds: tuple[float, float] = (0.0, 1.0)
+    cells: Cells, key: object, draws: int, bounds: tuple[float, float] = (0.0, 1.0)
 ) -> np.ndarray:
-    """Means of the Bayesian bootstrap, (draws, M).
+    """Means of the Bayesian bootstrap, (draws, M). key: what the random numbers depend on.
 
     With several strata the Dirichlet weights of a stratum sum to its images less two, so that the variance of its
     mean is unbiased (p(1-p)/n on average) also for small classes.
 
     Source: Rubin 1981; Brown, Cai & DasGupta 2001 (Jeffreys' prior for proportions).
     """
-    found = _normal(cells, rng, draws, bounds)
+    found = _normal(cells, key, draws, bounds)
     held = np.broadcast_to(cells.effective, (draws, len(cells.effective)))
     if found is None:
         alone = len(cells.share) == 1
-        alpha = cells.count.astype(float)
-        if not alone:
-            alpha = alpha * np.maximum((cells.alike - 2) / cells.alike, 1 / 3)
-        found = np.empty((draws, cells.value.shape[1]))
-        held = np.array(held)
-        for part in _parts(draws, len(alpha)):
-            weight = rng.standard_gamma(alpha, size=(part.stop - part.start, len(alpha)))
+        alpha = np.ones(len(cells.count)) if alone else np.maximum((cells.alike - 2) / cells.alike, 1 / 3)
+        images = int(cells.count.sum())
+        if key == IMAGES and images <= _KEPT:
+            path = _image_weights(np.repeat(alpha, cells.count).tobytes(), draws)
+            ends = np.cumsum(cells.count)
+            weights = [path[ends] - path[ends - cells.count]]
+        else:
+            rng, alpha = generator(key), (alpha * cells.count)[:, None]
+            weights = (rng.standard_gamma(alpha, size=(len(alpha), p.stop - p.start)) for p in _parts(draws, len(alpha)))
+        found, total = np.empty((draws, cells.value.shape[1])), np.array(held)
+        done = 0
+        for weight in weights:
+            part = slice(done, done := done + weight.shape[1])
             found[part] = cells.weighted_means(weight)
             if alone:
-                for j in range(held.shape[1]):
-                    held[part, j] = (weight * cells.mass[:, j]).sum(axis=1)
+                total[part] = weight.T @ cells.mass
+        held = total
     below, above = _corners(cells.patterns.tobytes(), cells.patterns.shape, draws)
     return (held * found + below * bounds[0] + above * bounds[1]) / (held + below + above)
 
@@ -164,11 +180,11 @@ def multinomial(cells: Cells, rng: np.random.Generator, draws: int) -> np.ndarra
     found = np.empty((draws, cells.value.shape[1]))
     ends = np.r_[cells.start[1:], len(cells.count)]
     for part in _parts(draws, len(cells.count)):
-        weight = np.empty((part.stop - part.start, len(cells.count)))
+        weight = np.empty((len(cells.count), part.stop - part.start))
         for start, end in zip(cells.start, ends):
             count = cells.count[start:end]
             n = int(count.sum())
-            weight[:, start:end] = rng.multinomial(n, count / n, size=len(weight))
+            weight[start:end] = rng.multinomial(n, count / n, size=weight.shape[1]).T
         found[part] = cells.weighted_means(weight)
     return found
 
@@ -221,7 +237,7 @@ def _jackknife(cells: Cells, formula: Formula) -> tuple[float, float]:
     return float((count * influence**3).sum()), float((count * influence**2).sum())
 
 
-def _normal(cells: Cells, rng, draws: int, bounds: tuple[float, float]) -> np.ndarray | None:
+def _normal(cells: Cells, key: object, draws: int, bounds: tuple[float, float]) -> np.ndarray | None:
     """Draws of a normal distribution with the moments of the Dirichlet ones, where these are many and it fits."""
     if len(cells.count) <= _MANY_CELLS and cells.count.sum() <= _MANY_IMAGES:
         return None
@@ -240,8 +256,18 @@ def _normal(cells: Cells, rng, draws: int, bounds: tuple[float, float]) -> np.nd
         return None
     values, axes = np.linalg.eigh(cov)
     root = axes * np.sqrt(values.clip(0))
-    z = rng.standard_normal((draws, len(mean)))
+    z = generator(key).standard_normal((draws, len(mean)))
     return np.clip(mean + np.einsum("dk,jk->dj", z, root), *bounds)
+
+
+@lru_cache(maxsize=6)
+def _image_weights(alpha: bytes, draws: int) -> np.ndarray:
+    """Sums of the first k images' weights, (N + 1, draws): what lies between two of them is the weight of a cell whose
+    images stand side by side. alpha: (N,) shapes of the gamma distributions, in the order of the cells."""
+    shapes = np.frombuffer(alpha, np.float64)
+    rng, path = generator((IMAGES, len(shapes), draws)), np.zeros((len(shapes) + 1, draws))
+    path[1:] = rng.standard_gamma(shapes[:, None], size=(len(shapes), draws))
+    return np.cumsum(path, axis=0, out=path)
 
 
 @lru_cache(maxsize=64)

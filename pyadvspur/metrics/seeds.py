@@ -69,7 +69,7 @@ def seed_spread(
                 ]
                 if len(asked) < 2:
                     continue
-                joint = together(asked, ("seeds", benchmark, repr(measure)), draws)
+                joint = together(asked, draws=draws)
                 mean = random_mean(joint.value, joint.drawn, level)
                 notes = dict.fromkeys(note for note in (joint.note, *joint.notes) if note)
                 rows.append((

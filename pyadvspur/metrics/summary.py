@@ -105,7 +105,7 @@ def _estimate(measure: Measure, lines: Lines, level: float, interval: str | None
     found = resample.of_cells(
         layout.formula,
         counted,
-        key=repr(measure),
+        key=resample.IMAGES if interval in (None, "bayes") else repr(measure),
         level=level,
         interval=interval or "bayes",
         bounds=layout.bounds,

@@ -102,7 +102,7 @@ def trends(
             names = [m for m in dict.fromkeys(m for s in listed for m in s.models) if m in there]
             names = [name for name in names if there[name].has(measure)]
             asked = [(measure, there[name].lines(measure)) for name in names]
-            joint = together(asked, ("trends", benchmark, repr(measure)), draws)
+            joint = together(asked, draws=draws)
             found = [one for s in listed if (one := _series(s, names, joint, scale, alternative, level))]
             place = (benchmark, measure.name, measure.kind, attack, eps)
             rows += [(*place, *one.row) for one in found]
