@@ -43,7 +43,8 @@ class Run:
         could not be used, "" = it could; then prediction is -3, correct False, and no metric counts the row).
         Under attack, `correct` says that no point in the ball was found that the float32 model gets wrong.
         """
-        units = [unit for unit in self._units if self._store.path(unit).exists()]
+        there = self._store.keys()
+        units = [unit for unit in self._units if unit.key in there]
         if self._read and self._read[0] == len(units):
             return self._read[1].copy()
         frame = self._store.read(units).to_pandas()
@@ -126,11 +127,12 @@ class Run:
         import pandas as pd
 
         rows: dict[tuple[str, ...], dict[str, Any]] = {}
+        there = self._store.keys()
         for unit in self._units:
             key = (unit.benchmark, unit.model, unit.condition, unit.attack)
             row = rows.setdefault(key, {"samples": 0, "done": 0, "failed": 0, "error": ""})
             row["samples"] += len(unit)
-            if self._store.path(unit).exists():
+            if unit.key in there:
                 row["done"] += len(unit)
             elif error := self._store.failure(unit):
                 row["failed"] += len(unit)
@@ -168,17 +170,20 @@ class Run:
         """What rows call each attack of the plan ("linf:1/255" -> "pgd-linf"); those without finished work are not
         there."""
         found: dict[str, str] = {}
+        there = self._store.keys()
         for unit in self._units:
-            if unit.attack != "none" and unit.attack not in found and self._store.path(unit).exists():
+            if unit.attack != "none" and unit.attack not in found and unit.key in there:
                 found[unit.attack] = str(self._store.read([unit]).column("attack")[0])
         return found
 
     @property
     def complete(self) -> bool:
         """Whether every unit has its rows."""
-        return all(self._store.path(unit).exists() for unit in self._units)
+        there = self._store.keys()
+        return all(unit.key in there for unit in self._units)
 
     def failures(self) -> dict[str, str]:
         """The error of every unit that failed and has no rows, by the unit's label."""
-        missing = (unit for unit in self._units if not self._store.path(unit).exists())
+        there = self._store.keys()
+        missing = (unit for unit in self._units if unit.key not in there)
         return {unit.label: error for unit in missing if (error := self._store.failure(unit))}

@@ -103,6 +103,12 @@ class Store:
     def path(self, unit: Unit) -> Path:
         return self.units / f"{unit.key}.parquet"
 
+    def keys(self) -> set[str]:
+        """Keys of the units whose files are there, whole or not."""
+        with contextlib.suppress(FileNotFoundError), os.scandir(self.units) as entries:
+            return {entry.name[:-8] for entry in entries if entry.name.endswith(".parquet")}
+        return set()
+
     def write(
         self,
         unit: Unit,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 #: Part of every unit's identity; raised when the meaning of stored rows changes.
@@ -36,7 +36,7 @@ class Unit:
     @cached_property
     def key(self) -> str:
         """SHA-256 of the spec; the name of the unit's file."""
-        return digest({"format": FORMAT, **asdict(self)})
+        return digest({"format": FORMAT, **{name: getattr(self, name) for name in _NAMES}})
 
     @property
     def label(self) -> str:
@@ -46,6 +46,9 @@ class Unit:
 
     def __len__(self) -> int:
         return self.stop - self.start
+
+
+_NAMES = tuple(field.name for field in fields(Unit))
 
 
 def digest(data: object) -> str:

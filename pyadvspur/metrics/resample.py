@@ -137,9 +137,7 @@ def quantiles(drawn: np.ndarray, tails: Sequence[float]) -> list[float]:
     return [float(low + (high - low) * part) for low, high, part in ends]
 
 
-def bayesian(
-    cells: Cells, key: object, draws: int, bounds: tuple[float, float] = (0.0, 1.0)
-) -> np.ndarray:
+def bayesian(cells: Cells, key: object, draws: int, bounds: tuple[float, float] = (0.0, 1.0)) -> np.ndarray:
     """Means of the Bayesian bootstrap, (draws, M). key: what the random numbers depend on.
 
     With several strata the Dirichlet weights of a stratum sum to its images less two, so that the variance of its
@@ -159,7 +157,10 @@ def bayesian(
             weights = [path[ends] - path[ends - cells.count]]
         else:
             rng, alpha = generator(key), (alpha * cells.count)[:, None]
-            weights = (rng.standard_gamma(alpha, size=(len(alpha), p.stop - p.start)) for p in _parts(draws, len(alpha)))
+            weights = (
+                rng.standard_gamma(alpha, size=(len(alpha), p.stop - p.start))
+                for p in _parts(draws, len(alpha))
+            )
         found, total = np.empty((draws, cells.value.shape[1])), np.array(held)
         done = 0
         for weight in weights:
