@@ -5,6 +5,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 TORCH  ?= torch==2.13.0
+# tests run in as many processes as there are cores, four at most
+PYTEST_ARGS ?= -n auto --maxprocesses 4
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 
 SOURCES := pyproject.toml CMakeLists.txt $(shell find csrc pyadvspur experiments -type f ! -name '*.pyc' ! -name '*.so' 2>/dev/null | sed 's/ /\\ /g')
