@@ -116,7 +116,7 @@ def _table(name: str, rows: pd.DataFrame) -> Table:
     for row in rows.itertuples():
         title = getattr(row, name)
         if row.attack != "none":
-            title += f", {row.attack} {selection.radius(row.eps, row.attack.rpartition('-')[2])}"
+            title += f", {row.attack} {selection.radius(row.eps, selection.norm_of(row.attack))}"
         numbers = [_number(row.kind, value) for value in (row.a, row.b)]
         more = [_short(getattr(row, key)) for key in last]
         if row.note:

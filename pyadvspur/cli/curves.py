@@ -20,7 +20,7 @@ def curves(metrics: pd.DataFrame, models: dict[str, list[str]]) -> dict[str, Tab
 
 
 def _curves(metrics: pd.DataFrame, models: list[str]) -> Table | None:
-    from pyadvspur.report.selection import radius
+    from pyadvspur.report.selection import norm_of, radius
     from pyadvspur.report.tables import Column, Table
 
     columns, cells = [Column("model", True)], []
@@ -30,8 +30,12 @@ def _curves(metrics: pd.DataFrame, models: list[str]) -> Table | None:
         if len(radii) < 2:
             continue
         wide = rows.pivot(index="model", columns="eps", values="value")[radii]
-        norm = attack.rpartition("-")[2]
-        columns.append(Column(f"{measure}\n{norm} {', '.join(radius(e, norm) for e in radii)}", rank=1))
+        norm = norm_of(attack)
+        alike = {a for a in robust["attack"].unique() if norm_of(a) == norm}
+        title = (
+            f"{measure}\n{norm if len(alike) == 1 else attack} {', '.join(radius(e, norm) for e in radii)}"
+        )
+        columns.append(Column(title, rank=1))
         cells.append({name: _curve(values) for name, values in zip(wide.index, wide.to_numpy())})
     if not cells:
         return None

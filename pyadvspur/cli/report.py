@@ -44,6 +44,12 @@ def report(
         page.parent.mkdir(parents=True, exist_ok=True)
         read.metrics().to_csv(page.parent / "metrics.csv", index=False)
         written.append(page.parent / "metrics.csv")
+        found = read.trends
+        more = {"trends": found.pooled, "trends-of-series": found.series} if found else {}
+        for name, frame in {**more, "seeds": read.seeds}.items():
+            if len(frame):
+                frame.to_csv(page.parent / f"{name}.csv", index=False)
+                written.append(page.parent / f"{name}.csv")
     for name, suffix in (("md", ".md"), ("latex", ".tex")):
         if name in wanted:
             written.append(reports.write_tables(read, page.with_suffix(suffix), name))

@@ -205,6 +205,7 @@ def _record(found: Sequence[Subject], benchmarks: Sequence[Benchmark]) -> dict[s
         "shown": {b.name: list(b.shown) for b in benchmarks},
         "groups": {b.name: list(b.group_names) for b in benchmarks},
         "classes": {b.name: list(b.class_names) for b in benchmarks},
+        "frames": {b.name: list(b.frame) for b in benchmarks if b.frame is not None},
         "preprocessing": {b.name: b.preprocessing for b in benchmarks},
         "readouts": {b.name: str(b.readout) for b in benchmarks if b.readout},
         "training": {s.name: s.training_info for s in found},

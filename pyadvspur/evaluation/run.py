@@ -12,6 +12,8 @@ from pyadvspur.errors import AdvSpurError
 from pyadvspur.evaluation.store import Store
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
     from pyadvspur.evaluation.unit import Unit
@@ -165,6 +167,15 @@ class Run:
         """The units, one a model, of the first samples of a condition without attack: those whose images are kept."""
         where = (benchmark, condition, "none", 0)
         return [u for u in self._units if (u.benchmark, u.condition, u.attack, u.start) == where]
+
+    def points_of(self, unit: Unit) -> Path:
+        """The file of a unit's adversarial images, there if the run kept them; see `attacks.load_points`."""
+        return self.out / "points" / f"{unit.key}.safetensors"
+
+    def units_with_points(self) -> list[Unit]:
+        """Finished units whose adversarial images were kept (`evaluate(save_points=True)`)."""
+        there = self._store.keys() if (self.out / "points").is_dir() else set()
+        return [u for u in self._units if u.attack != "none" and u.key in there and self.points_of(u).exists()]
 
     def attack_kinds(self) -> dict[str, str]:
         """What rows call each attack of the plan ("linf:1/255" -> "pgd-linf"); those without finished work are not

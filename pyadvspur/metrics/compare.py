@@ -126,7 +126,8 @@ def _paired(measure: Measure, first: Lines, second: Lines, level, interval) -> t
         ), values
     found = resample.estimate(
         _minus(one, two), np.concatenate(columns, axis=1), strata, average=one.average,
-        key=resample.IMAGES if interval == "bayes" else ("compare", repr(measure)), level=level, interval=interval, bounds=one.bounds,
+        key=resample.IMAGES if interval == "bayes" else ("compare", repr(measure)), level=level, interval=interval,
+        bounds=one.bounds,
     )  # fmt: skip
     return found, values
 

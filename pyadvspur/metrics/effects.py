@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf, nan, sqrt
+from functools import cache
+from math import exp, inf, lgamma, nan, pi, sqrt, tan
+from statistics import NormalDist
 
 import numpy as np
 
@@ -72,11 +74,31 @@ def random_mean(values, drawn, level: float = LEVEL) -> Mean:
     return Mean(mean, *ends, *mixed, sqrt(unit), sqrt(image), count)
 
 
+def student(tail: float, free: float) -> float:
+    """The quantile of Student's distribution at 1/2 <= tail < 1, for free >= 1 degrees of freedom, whole or not.
+
+    With x = sqrt(free) tan(a), P(0 < X < x) = integral of cos^(free - 1) from 0 to a, over its value at pi/2 times two.
+    (scipy.special has it as well, but takes a second to import.)
+    """
+    if free > 1e5:
+        return NormalDist().inv_cdf(tail)
+    total = sqrt(pi) / 2 * exp(lgamma(free / 2) - lgamma((free + 1) / 2))
+    nodes, weights = _gauss()
+    low, high = 0.0, pi / 2
+    for _ in range(60):
+        angle = (low + high) / 2
+        part = angle / 2 * float(weights @ np.cos(angle / 2 * (nodes + 1)) ** (free - 1))
+        low, high = (angle, high) if part < (2 * tail - 1) * total else (low, angle)
+    return sqrt(free) * tan((low + high) / 2)
+
+
+@cache
+def _gauss() -> tuple[np.ndarray, np.ndarray]:
+    return np.polynomial.legendre.leggauss(80)
+
+
 def _half(between: float, shared: float, count: int, level: float) -> float:
     """Half the width of Student's interval of the mean."""
-    from scipy.special import ndtri, stdtrit
-
     total = between + shared
     free = total**2 / (between**2 / (count - 1)) if between > 0 else inf
-    tail = 0.5 + level / 2
-    return float(stdtrit(free, tail) if free < 1e6 else ndtri(tail)) * sqrt(total)
+    return student(0.5 + level / 2, free) * sqrt(total)

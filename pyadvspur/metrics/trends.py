@@ -187,8 +187,12 @@ def _interval(found: np.ndarray, n: int, level: float) -> tuple[float, float, fl
 
 
 def _frame(pd, rows: Sequence[tuple], columns: tuple[str, ...]) -> pd.DataFrame:
-    """Rows with p corrected inside each benchmark."""
-    frame = pd.DataFrame(rows, columns=list(columns))
+    return corrected(pd.DataFrame(rows, columns=list(columns)))
+
+
+def corrected(frame: pd.DataFrame) -> pd.DataFrame:
+    """A table of trends with p_holm and p_bh over all rows of each of its benchmarks."""
+    frame = frame.copy()
     for _, places in frame.groupby("benchmark", sort=False).indices.items():
         p = frame["p"].to_numpy()[places]
         frame.loc[places, "p_holm"], frame.loc[places, "p_bh"] = holm(p), benjamini_hochberg(p)

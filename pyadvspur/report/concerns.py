@@ -107,7 +107,9 @@ def _masking(metrics: pd.DataFrame) -> list[Concern]:
         for row in blind:
             norm = selection.norm_of(row.attack)
             same = [
-                r for r in cell if r not in blind and r.eps == row.eps and selection.norm_of(r.attack) == norm
+                r
+                for r in cell
+                if r not in blind and r.eps == row.eps and _ball(r.attack) == _ball(row.attack)
             ]
             if same and row.high < min(r.low for r in same):
                 at = f"{where}, {norm} {selection.radius(row.eps, norm)}"
@@ -121,6 +123,11 @@ def _masking(metrics: pd.DataFrame) -> list[Concern]:
                 texts.append(f"{where}: robust accuracy under {attack} rises with the radius")
     title = "Signs of gradient masking: some robust accuracies are not to be trusted as bounds of any use."
     return [_concern(title, texts)] if texts else []
+
+
+def _ball(attack: str) -> tuple[str, str]:
+    """What two attacks must share to be held against each other: the norm and the pixels that may change."""
+    return selection.norm_of(attack), selection.region_of(attack)
 
 
 def _notes(runs: Runs) -> list[Concern]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyadvspur.errors import AdvSpurError
 from pyadvspur.metrics.kinds import find
-from pyadvspur.report import concerns, groups, payload, several, tables
+from pyadvspur.report import concerns, groups, payload, several, tables, trends
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _FOLDER = Path(__file__).parent / "page"
 #: in the order they run in
-_SCRIPTS = ("dom", "model", "table", "axes", "scatter", "curves", "cards", "samples", "start")
+_SCRIPTS = ("dom", "model", "table", "axes", "scatter", "curves", "cards", "samples", "adversarial", "start")
 
 
 def write(runs: Run | Runs | Iterable[Run], path: str | os.PathLike) -> Path:
@@ -55,6 +55,7 @@ def render(runs: Runs) -> str:
         lstrip_blocks=True,
     )  # fmt: skip
     environment.tests["number"] = lambda cell: isinstance(cell, tables.Number)
+    environment.tests["defined_number"] = lambda value: value == value
     environment.filters["full"] = lambda value: "" if value != value else f"{value:.10g}"
     return environment.get_template("page.html").render(
         style=(_FOLDER / "style.css").read_text(encoding="utf-8"),
@@ -89,6 +90,8 @@ def _benchmarks(runs: Runs, metrics: pd.DataFrame) -> list[dict[str, Any]]:
         tables.details(runs, metrics),
         groups.group_tables(runs),
     )
+    over_radii = trends.trend_tables(runs.trends)
+    over_seeds = trends.seed_tables(runs.seeds)
     found = []
     for name, conditions in runs.conditions().items():
         part, old, _ = conditions[0]
@@ -96,6 +99,7 @@ def _benchmarks(runs: Runs, metrics: pd.DataFrame) -> list[dict[str, Any]]:
         found.append(
             {
                 "name": name, "main": main[name], "details": details[name], "groups": grouped.get(name, []),
+                "trends": over_radii.get(name, []), "seeds": over_seeds.get(name),
                 "preprocessing": runs.record["preprocessing"].get(name, "none"),
                 "readout": runs.record["readouts"].get(name, "none: models answer by themselves"),
                 "classes": runs.record["classes"].get(name, []), "fingerprint": planned.fingerprint,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyadvspur.errors import AdvSpurError, unknown
-from pyadvspur.report import groups, several, tables, text
+from pyadvspur.report import groups, several, tables, text, trends
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,14 +19,20 @@ FORMATS = {"md": ".md", "latex": ".tex"}
 
 
 def write_tables(runs: Run | Runs | Iterable[Run], path: str | os.PathLike, form: str) -> Path:
-    """Write every benchmark's main, detail and group tables into one file. form: "md" or "latex" (booktabs)."""
+    """Write every benchmark's main, group, trend, seed and detail tables into one file.
+
+    form: "md" or "latex" (booktabs).
+    """
     if form not in FORMATS:
         raise unknown("report.write_tables", "form", form, FORMATS)
     runs = several.of(runs)
     main, details, grouped = tables.trade_off(runs), tables.details(runs), groups.group_tables(runs)
+    over_radii = trends.trend_tables(runs.trends)
+    over_seeds = trends.seed_tables(runs.seeds)
     parts = []
     for name, first in main.items():
-        for k, table in enumerate([first, *grouped.get(name, []), *details[name]]):
+        of_series = [*over_radii.get(name, []), *([over_seeds[name]] if name in over_seeds else [])]
+        for k, table in enumerate([first, *grouped.get(name, []), *of_series, *details[name]]):
             label = f"tab:{''.join(c if c.isalnum() else '-' for c in name)}-{k}"
             parts.append(text.latex(table, name, label) if form == "latex" else text.markdown(table, name))
     identity = ", ".join(part.run.record["key"] for part in runs.parts)

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from pyadvspur.report import answers, groups, pictures, selection, tables
+from pyadvspur.report import adversarial, answers, groups, pictures, selection, tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +21,7 @@ def payload(runs: Runs, metrics: pd.DataFrame) -> dict[str, Any]:
     names = list(dict.fromkeys([*tables.ordered(frame), *frame["model"]]))
     drawn = pictures.pictures(runs)
     given = answers.shown(runs, drawn, names)
+    sheets, left_out = adversarial.sheets(runs)
     places = {name: k for k, name in enumerate(measures)}
     numbered = {b: {m.name: k for k, m in enumerate(listed)} for b, listed in measures.items()}
     attacks = list(dict.fromkeys(["none", *metrics["attack"].astype(str)]))
@@ -45,6 +46,7 @@ def payload(runs: Runs, metrics: pd.DataFrame) -> dict[str, Any]:
             for name, listed in measures.items()
         ],
         "pictures": _pictures(drawn),
+        "adversarial": {"sheets": adversarial.plain(sheets, names, list(measures)), "left_out": left_out},
         "attacks": attacks,
         "notes": notes,
         "start": _start(metrics, measures, places, numbered),

@@ -119,8 +119,9 @@ def attacked(metrics: pd.DataFrame, measures: list[Measure]) -> dict[str, list[A
     return found
 
 
-def radius(eps: float, norm: str = "linf") -> str:
-    """A radius as people write it: for linf 4/255 where it is a multiple of half of 1/255, else a short number."""
+def radius(eps: float, norm: str) -> str:
+    """A radius as people write it: for linf 4/255 where it is a multiple of half of 1/255, else a short number. l1 and
+    l2 radii are sums over pixels and never read in 255ths."""
     steps = eps * 255
     if norm == "linf" and eps > 0 and abs(steps * 2 - round(steps * 2)) < 1e-6 and steps <= 64:
         return f"{steps:g}/255"
@@ -130,6 +131,12 @@ def radius(eps: float, norm: str = "linf") -> str:
 def norm_of(attack: str) -> str:
     """The norm that an attack's name ends with ("apgd-dlr-linf"), also where a run's name follows in brackets."""
     return attack.partition(" (")[0].rpartition("-")[2]
+
+
+def region_of(attack: str) -> str:
+    """The part of an image that an attack may change ("pgd-foreground-l2"); "" = all of it."""
+    words = attack.partition(" (")[0].split("-")
+    return next((word for word in words if word in ("foreground", "background")), "")
 
 
 def curves(metrics: pd.DataFrame, measures: list[Measure]) -> dict[str, dict[str, pd.DataFrame]]:

@@ -13,7 +13,7 @@ from pyadvspur.evaluation import Run
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pyadvspur.metrics import Measure
+    from pyadvspur.metrics import Measure, Trends
 
 _ROW = ["model", "benchmark", "condition", "attack", "eps", "trial", "sample"]
 
@@ -117,6 +117,20 @@ class Runs:
     def metrics(self) -> pd.DataFrame:
         """The benchmarks' measures with intervals, see `metrics.summarise`; not to be changed."""
         return self._metrics
+
+    @functools.cached_property
+    def trends(self) -> Trends | None:
+        """What `report.trends.computed` finds; None without a series of radii."""
+        from pyadvspur.report.trends import computed
+
+        return computed(self, self.metrics())
+
+    @functools.cached_property
+    def seeds(self) -> pd.DataFrame:
+        """The spread between training seeds, see `metrics.seed_spread`; empty where no network has several."""
+        from pyadvspur.report.trends import seeds
+
+        return seeds(self)
 
     def conditions(self) -> dict[str, list[tuple[Part, str, Any]]]:
         """By benchmark: (the run it is from, the benchmark's name there, the planned condition), each name once."""

@@ -9,6 +9,7 @@ from scipy import optimize, stats
 
 from pyadvspur import AdvSpurError, metrics
 from pyadvspur.metrics import Block, Measure
+from pyadvspur.metrics.effects import student
 from pyadvspur.metrics.joint import together
 from pyadvspur.metrics.lines import cells
 from pyadvspur.metrics.ranks import rank
@@ -124,6 +125,12 @@ def test_slopes_of_equal_designs_are_the_reml_estimate():
     found = metrics.random_mean(slopes, np.repeat(slopes[None], 10, axis=0))
     assert found.value == pytest.approx(beta[1], abs=1e-5)
     assert (found.mixed_high - found.value) / stats.t.ppf(0.975, 4) == pytest.approx(se, rel=2e-3)
+
+
+def test_students_quantiles_agree_with_scipy():
+    for free in (1, 1.3, 2, 3.7, 11, 250, 4e4, 1e9):
+        for tail in (0.5, 0.75, 0.975, 0.9995):
+            assert student(tail, free) == pytest.approx(stats.t.ppf(tail, free), rel=1e-6, abs=1e-9)
 
 
 def test_spread_is_split_into_units_and_images():

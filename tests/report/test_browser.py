@@ -40,7 +40,9 @@ def page(tmp_path_factory):
         "g": toys.Net(6),
     }  # fmt: skip
     attacks = ["linf:1/255,4/255(steps=2)", "l2:0.2,0.5(steps=2)"]
-    run = evaluation.evaluate(models, [Hostile()], attacks, folder, progress=False, limit=40, threads=1)
+    run = evaluation.evaluate(
+        models, [Hostile()], attacks, folder, progress=False, limit=40, threads=1, save_points=True
+    )
     return report.write(run, folder / "report.html")
 
 
@@ -190,6 +192,21 @@ def test_series_can_be_hidden_and_a_model_marked(browser):
     assert browser.run(points) < before
     browser.run("document.querySelector('#series button').click()")
     assert browser.run(points) == before
+
+
+def test_adversarial_images_are_shown_with_answers(browser, page):
+    browser.run("document.getElementById('adversarial').scrollIntoView()")
+    figures = "return [...document.querySelectorAll('#adversarial-view figure')].map(f => f.textContent)"
+    models = browser.run("return [...document.getElementById('adversarial-model').options].map(o => o.value)")
+    assert len(models) > 1
+    seen = []
+    for model in models[:2]:
+        choose(browser, "adversarial-model", model)
+        seen.append(browser.run(figures))
+    assert seen[0] != seen[1]
+    assert all("radius" in text and "answer, attacked" in text for text in seen[0])
+    loaded = "return [...document.querySelectorAll('#adversarial-view img')].every(i => i.naturalWidth > 0)"
+    wait(lambda: browser.run(loaded))
 
 
 def test_changed_answers_follow_the_choice(browser):

@@ -48,12 +48,12 @@ def test_lines_begin_at_the_standard_model(run):
 
 
 def test_labels_of_radii():
-    assert [selection.radius(e) for e in (4 / 255, 0.5 / 255, 0.5, 0.125)] == [
-        "4/255",
-        "0.5/255",
-        "0.5",
-        "0.125",
-    ]
+    linf = [selection.radius(e, "linf") for e in (4 / 255, 0.5 / 255, 0.1, 0.125, 0)]
+    assert linf == ["4/255", "0.5/255", "25.5/255", "0.125", "0"]
+    for norm in ("l2", "l1"):  # 0.1 is no 25.5 of 255 there
+        assert [selection.radius(e, norm) for e in (0.1, 4 / 255, 0.5, 12)] == ["0.1", "0.0157", "0.5", "12"]
+    assert [selection.norm_of(a) for a in ("pgd-l2", "pgd-foreground-linf (b)")] == ["l2", "linf"]
+    assert [selection.region_of(a) for a in ("pgd-l2", "pgd-foreground-linf (b)")] == ["", "foreground"]
     row = pd.Series({"model": "m", "arch": "cnn", "norm": "linf", "eps": 2.5 / 255})
     assert selection.training_label(row) == "2.5/255"
     assert selection.training_label(row.replace({"linf": "", 2.5 / 255: 0.0})) == "standard"
@@ -103,7 +103,16 @@ def test_the_page_is_self_contained_and_reproducible(run, tmp_path):
     assert outside == []
     assert "@import" not in page
     assert "default-src 'none'" in page
-    for text in ("RFS", "worst group", "gap", "95 %", "torch", run.plan.key, "preprocessing", "seed"):
+    for text in (
+        "RFS",
+        "worst group",
+        "gap",
+        "95 %",
+        "torch",
+        run.plan.key,
+        "seed",
+        "Trends over the training radius",
+    ):
         assert text in page
     # conditions that show the same images share a picture
     assert page.count("data:image/png;base64,") == sum(not c.trial for c in toys.Toy.conditions)

@@ -166,6 +166,8 @@ def test_signs_of_gradient_masking():
     columns = ["benchmark", "model", "measure", "kind", "attack", "eps", "value", "low", "high", "n", "note"]
     fine = [row("pgd-linf", 0.1, 0.5), row("square-linf", 0.1, 0.6), row("pgd-linf", 0.2, 0.3)]
     assert concerns._masking(pd.DataFrame(fine, columns=columns)) == []
+    confined = row("pgd-foreground-linf", 0.1, 0.9)  # leaves more because it may do less
+    assert concerns._masking(pd.DataFrame([*fine, confined], columns=columns)) == []
     [one] = concerns._masking(pd.DataFrame([*fine, row("square-linf", 0.2, 0.1)], columns=columns))
     assert "square-linf leaves 10.0%, attacks that use gradients leave 30.0%" in one.items[0]
     [two] = concerns._masking(pd.DataFrame([*fine, row("pgd-linf", 0.4, 0.31)], columns=columns))
