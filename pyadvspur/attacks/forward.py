@@ -13,12 +13,14 @@ caller's images have, a model sees this one.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import itertools
 import threading
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from weakref import WeakKeyDictionary
 
 import torch
 
@@ -30,6 +32,7 @@ CHUNK_CPU = (
     STEP  # at least; a multiple of 16: matrix kernels treat the rows of a smaller remainder differently
 )
 CHUNK_CUDA = 256
+_room: WeakKeyDictionary = WeakKeyDictionary()  # model -> samples a call, once memory was short
 _PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -51,7 +54,8 @@ class Forward:
     """A model called chunk by chunk. A context manager: on the CPU it owns worker threads.
 
     model: pixels in [0,1] (n, C, H, W) -> logits (n, K), in eval mode (`guard.evaluating`). chunk: samples a
-    call (None: 16 on the CPU, up to 64 where that gives the same bits; 256 on CUDA); halved where memory is short.
+    call (None: 16 on the CPU, up to 64 where that gives the same bits; 256 on CUDA); halved where memory is short, for
+    this and for every later Forward of the model.
     precision: "float32", or "bfloat16"/"float16" under autocast; logits come back float32. acceleration: as in
     `attacks.accelerate`.
 
@@ -71,7 +75,8 @@ class Forward:
             raise unknown("attacks", "precision", precision, ("auto", *_PRECISIONS))
         if chunk is not None and chunk < 1:
             raise bad("attacks", "chunk", chunk, "an integer >= 1")
-        self.models, self.chunk, self.autocast = [model], chunk, _PRECISIONS[precision]
+        self.kind, self.autocast = precision, _PRECISIONS[precision]
+        self.models, self.chunk = [model], chunk
         self.can_copy = isinstance(model, torch.nn.Module)
         self.graphs = Graphs() if acceleration == "graph" else None
         self.compiled: dict[int, Compiled] | None = {} if acceleration == "compile" else None
@@ -80,6 +85,9 @@ class Forward:
         self.widens: bool | None = None  # whether calls may have more than 16 samples (chunking.py)
         self.channels_last = True  # until a model says that it cannot
         self.note = ""  # what went otherwise than asked
+        self.known_as = getattr(model, "known_as", model)  # a wrapper has its model's room
+        if (room := _room_of(self.known_as)) is not None:
+            self._shrink(min(room, chunk or room))
 
     def __enter__(self) -> Forward:
         return self
@@ -126,6 +134,11 @@ class Forward:
         """
         self.n_gradient += len(x)
         return self._map(lambda model, *job: self._linearised(model, work, *job), x, *args)
+
+    def expect(self, n: int, device: torch.device) -> None:
+        """Batches of n samples come: on CUDA, where calls are padded to one size, that is the size."""
+        if device.type == "cuda" and not self.note:
+            self.chunk = min(max(n, 1), CHUNK_CUDA)
 
     # one chunk
 
@@ -267,8 +280,10 @@ class Forward:
         used = min(self.chunk or (CHUNK_CUDA if cuda else WIDEST), max(n, 1))
         if used == 1:
             raise error
-        first, self.chunk = not self.note, (used + 1) // 2
-        self.note = f"out of memory: {self.chunk} samples a model call"
+        first = not self.note
+        self._shrink((used + 1) // 2)
+        with contextlib.suppress(TypeError):  # cannot be referred to weakly
+            _room[self.known_as] = self.chunk
         if cuda:
             torch.cuda.empty_cache()
         if first:
@@ -277,6 +292,9 @@ class Forward:
                 RuntimeWarning,
                 stacklevel=6,
             )
+
+    def _shrink(self, chunk: int) -> None:
+        self.chunk, self.note = chunk, f"out of memory: {chunk} samples a model call"
 
     def _on_threads(self, work: Callable, jobs: list, threads: int) -> list:
         if self.pool is None or self.pool._max_workers != threads:
@@ -305,6 +323,13 @@ class Forward:
         except Exception:  # whatever a foreign module raises: it is then run on one worker
             return False
         return True
+
+
+def _room_of(model: Callable) -> int | None:
+    try:
+        return _room.get(model)
+    except TypeError:
+        return None
 
 
 def _no_gradient() -> NoGradientError:

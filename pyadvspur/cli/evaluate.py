@@ -42,21 +42,29 @@ def evaluate(
     ] = None,
     engine: Annotated[str, typer.Option(help="Where units run.")] = "local",
     precision: Annotated[
-        str, typer.Option(help="Of the attack's search; outcomes are decided in float32.")
+        str, typer.Option(help="Of the attack's search, and of the first look on CUDA; float32 decides.")
     ] = "auto",
     seed: Annotated[int, typer.Option(help="Of noise and attack starts.")] = 0,
     batch_size: Annotated[
         int | None, typer.Option(help="Samples a batch; changes no outcome on the CPU.")
     ] = None,
-    device: Annotated[str | None, typer.Option(help="cpu or cuda. Default: cuda where there is one.")] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            help="cpu, cuda, cuda:1, or several: cuda:0,cuda:1, a process each. Default: cuda where there is one."
+        ),
+    ] = None,
     limit: Annotated[int | None, typer.Option(help="At most so many samples a condition.")] = None,
     save_points: Annotated[
         bool, typer.Option("--save-points", help="Keep adversarial images, for `advspur attack verify`.")
     ] = False,
     accelerate: Annotated[
         str,
-        typer.Option(help="Of the search too: compile, or graph (CUDA graphs). Falls back with a message."),
-    ] = "none",
+        typer.Option(
+            help="auto: clean images by CUDA graphs where there is CUDA. Of the search too: compile, or graph. none. "
+            "Falls back with a message."
+        ),
+    ] = "auto",
     on_error: Annotated[
         str,
         typer.Option(

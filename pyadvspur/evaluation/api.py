@@ -17,6 +17,7 @@ from pyadvspur.errors import AdvSpurError, bad, unknown
 from pyadvspur.evaluation import engine as engines
 from pyadvspur.evaluation import points, samples
 from pyadvspur.evaluation import progress as shown
+from pyadvspur.evaluation.devices import devices
 from pyadvspur.evaluation.plan import Plan, PlannedBenchmark, PlannedCondition
 from pyadvspur.evaluation.run import Run
 from pyadvspur.evaluation.runner import Setup
@@ -43,7 +44,7 @@ def evaluate(
     device: str | None = None,
     limit: int | None = None,
     save_points: bool = False,
-    accelerate: str = "none",
+    accelerate: str = "auto",
     on_error: str = "raise",
     progress: bool = True,
 ) -> Run:
@@ -54,9 +55,12 @@ def evaluate(
     "linf:1/255,4/255" (radii in [0,1] pixel units), run on each benchmark's `attacked` conditions.
     out: folder of the run. If it holds this very run, finished units are kept and the rest is done; if it holds
     another, that is refused. Ctrl-C at any time loses at most the units at work.
-    workers: spawned processes (1 = this process), threads: CPU threads of each. precision: of the search for
-    adversarial images ("auto" = bfloat16 on CUDA and on CPUs that multiply it, else float32); what counts is always
-    decided in float32. accelerate: of that search too, "compile" or "graph", see `attacks.accelerate`.
+    workers: spawned processes (1 = this process), threads: CPU threads of each. device: "cpu", "cuda", "cuda:1", or
+    several, "cuda:0,cuda:1", one worker each at least; "cuda" spreads several workers over the devices there are.
+    precision: of the search for adversarial images ("auto" = bfloat16 on CUDA and on CPUs that multiply it, else
+    float32), and of the first look at clean ones ("auto" = bfloat16 on CUDA, else float32). What counts is always
+    decided in float32: see docs/evaluate.md. accelerate: "compile" or "graph" for the search, see `attacks.accelerate`;
+    with "auto" and "graph" clean images on CUDA are rendered, classified and scored by CUDA graphs; "none": neither.
     limit: at most so many samples a condition. save_points: keep the adversarial images of every attacked unit in
     out/points, for `advspur attack verify`. on_error: what an image or mask that cannot be used (truncated, of another
     size, ...) does: "raise" = its unit fails, "record" = it gets rows that say why (column error, prediction -3), which
@@ -68,15 +72,17 @@ def evaluate(
     Raises AdvSpurError for unknown names, for a folder with another run, and for a disk that is full.
     """
     benchmarks = _benchmarks(benchmarks)
-    device = _device(device)
     found = subjects(models)
     plan = make_plan(found, benchmarks, attacks, seed=seed, precision=precision, limit=limit)
     if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
         raise bad("evaluate", "batch_size", repr(batch_size), "an integer >= 1")
-    if accelerate not in MODES:
-        raise unknown("evaluate", "accelerate", accelerate, MODES)
+    if accelerate not in ("auto", *MODES):
+        raise unknown("evaluate", "accelerate", accelerate, ("auto", *MODES))
     if on_error not in _ON_ERROR:
         raise unknown("evaluate", "on_error", on_error, _ON_ERROR)
+    engines.check(engine, workers)
+    on = devices(device, workers)
+    workers = max(workers, len(on))  # a device without a worker would do nothing
     run_jobs = engines.get(engine, workers, threads)
 
     store = Store(out)
@@ -93,7 +99,7 @@ def evaluate(
     jobs.sort(key=lambda job: place[job[0].model])
     # modules on the way to another process go by value, once a worker
     setup = Setup(
-        {s.name: s for s in found}, {b.name: b for b in benchmarks}, store, batch_size, device, save_points,
+        {s.name: s for s in found}, {b.name: b for b in benchmarks}, store, batch_size, on, save_points,
         accelerate, on_error,
     )  # fmt: skip
     before = torch.get_num_threads()
@@ -189,13 +195,6 @@ def _benchmarks(given: Iterable[Benchmark | str] | Benchmark | str) -> list[Benc
     if not found or len(set(names)) < len(names):
         raise bad("evaluate", "benchmarks", names or "none", "one or more, each name once")
     return found
-
-
-def _device(device: str | None) -> str:
-    name = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise bad("evaluate", "device", repr(name), "'cpu': torch finds no CUDA device here")
-    return name
 
 
 def _record(found: Sequence[Subject], benchmarks: Sequence[Benchmark]) -> dict[str, Any]:

@@ -22,6 +22,11 @@ class ClassLogits(torch.nn.Module):
         self.n_classes = -1  # known once the model has been called, as is `found`
         self.found: LabelMap | None = None
 
+    @property
+    def known_as(self) -> torch.nn.Module:
+        """Whose room in memory this needs (attacks.forward)."""
+        return self.model
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         logits = self.model(x)
         if not isinstance(logits, torch.Tensor) or logits.dim() != 2 or len(logits) != len(x):

@@ -47,8 +47,8 @@ def local(workers: int, threads: int | None) -> Engine:
     return run
 
 
-def get(name: str, workers: int, threads: int | None = None) -> Engine:
-    """The engine of that name. Raises AdvSpurError for unknown ones and for workers < 1."""
+def check(name: str, workers: int) -> None:
+    """Raises AdvSpurError for unknown engines and for workers < 1."""
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise bad("evaluate", "workers", repr(workers), "an integer >= 1")
     if name == "ray":
@@ -57,4 +57,9 @@ def get(name: str, workers: int, threads: int | None = None) -> Engine:
         )
     if name != "local":
         raise unknown("evaluate", "engine", name, ["local"])
+
+
+def get(name: str, workers: int, threads: int | None = None) -> Engine:
+    """The engine of that name."""
+    check(name, workers)
     return local(workers, threads)

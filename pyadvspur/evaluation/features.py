@@ -18,9 +18,6 @@ from pyadvspur.models.head import Features
 
 BLOCK = 512  # samples whose features are extracted and kept together
 
-#: call(work, n) -> work(chunk) -> features of n images; a runner's goes on with smaller chunks where memory is short
-Call = Callable[[Callable[[int | None], torch.Tensor], int], torch.Tensor]
-
 
 class Block(NamedTuple):
     """Samples start..stop-1 of a source."""
@@ -44,8 +41,8 @@ class Extractor:
     """Extracts blocks of one model's features. A context manager.
 
     device: of the model. size: images read at a time; changes no bit on the CPU, where the model sees chunks of one
-    fixed size. note(text) is told what is done, call runs the model. skip_unreadable: go on after an image that cannot
-    be read; otherwise it is an error.
+    fixed size. note(text) is told what is done. skip_unreadable: go on after an image that cannot be read; otherwise it
+    is an error.
     """
 
     def __init__(
@@ -56,11 +53,10 @@ class Extractor:
         device: torch.device | str,
         size: int,
         note: Callable[[str], None],
-        call: Call,
         skip_unreadable: bool = False,
     ) -> None:
         self.benchmark, self.place, self.device, self.size = benchmark, place, device, size
-        self.note, self.call, self.skip_unreadable = note, call, skip_unreadable
+        self.note, self.skip_unreadable = note, skip_unreadable
         self.forward, self.reader = Forward(model), Reader()
 
     def __enter__(self) -> Extractor:
@@ -118,12 +114,8 @@ class Extractor:
             refuse_errors(batch, source)
         # contiguous: whole and padded chunks then have one memory layout, and convolutions one order of sums
         x = (batch.images.to(self.device).permute(0, 3, 1, 2).float() / 255).contiguous()
-
-        def work(chunk: int | None) -> torch.Tensor:
-            self.forward.chunk = chunk
-            return self.forward.logits(x)
-
-        values = self.call(work, len(x)).cpu()
+        self.forward.expect(self.size, x.device)
+        values = self.forward.logits(x).cpu()
         unreadable = torch.tensor(
             [bool(text) for text in batch.errors or [""] * len(batch)], dtype=torch.bool
         )

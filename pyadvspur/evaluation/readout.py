@@ -15,7 +15,7 @@ import torch
 
 from pyadvspur.benchmarks.base import Benchmark
 from pyadvspur.evaluation import heads
-from pyadvspur.evaluation.features import Call, Extractor, blocks
+from pyadvspur.evaluation.features import Extractor, blocks
 from pyadvspur.evaluation.fitting import fit
 from pyadvspur.evaluation.unit import digest
 from pyadvspur.models.head import features, with_head
@@ -34,13 +34,12 @@ def headed(
     batch_size: int = 64,
     skip_unreadable: bool = False,
     note: Callable[[str], None] = lambda text: None,
-    call: Call = lambda work, n: work(None),
 ) -> torch.nn.Module:
     """The model as it answers a benchmark: under a head where the benchmark's readout applies, else itself.
 
     model: pixels in [0,1] -> logits, on `device`, in eval mode. folder: where heads are kept. batch_size, the number of
     threads and of workers change no bit on the CPU. skip_unreadable: images that cannot be read are left out; otherwise
-    they are an error. note(text) is told what is done, call runs the model.
+    they are an error. note(text) is told what is done.
     Raises AdvSpurError that says why no head can be fitted.
     """
     readout = benchmark.readout
@@ -56,7 +55,7 @@ def headed(
     if head is None:
         sources = [readout.train] + ([readout.validation] if readout.validation else [])
         wanted = blocks(benchmark, sources)
-        with Extractor(found, benchmark, place, device, batch_size, note, call, skip_unreadable) as extractor:
+        with Extractor(found, benchmark, place, device, batch_size, note, skip_unreadable) as extractor:
             extractor.extract(wanted)
             with heads.lock(place.parts / "head.lock"):
                 head = place.read()  # another worker may have been first

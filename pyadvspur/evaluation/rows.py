@@ -32,10 +32,19 @@ class Rows:
         self.columns["eps"][:] = np.asarray(radii, np.float64)[:, None]
         self.columns["error"][:] = ""
         self.done = 0
+        self.seen = np.zeros(n, np.bool_)  # samples that a model was shown
+        self.precision: dict[str, object] | None = None  # what low precision looked at first, if it did
 
-    def clean(self, batch: Batch, places: torch.Tensor, found: dict[str, torch.Tensor]) -> None:
-        """Samples at these places of the batch were scored. found: prediction, probability, margin, correct."""
-        self._put(batch, places, **found)
+    def shown(self, batch: Batch, places: torch.Tensor) -> None:
+        """A batch whose samples at these places are shown to the model; their scores come at the end (`scored`)."""
+        self.seen[self.done + places.numpy()] = True
+        self._put(select(batch, places), places)
+        self.end(batch)
+
+    def scored(self, found: dict[str, np.ndarray]) -> None:
+        """prediction, probability, margin and correct of all samples that were shown, in order."""
+        for name, values in found.items():
+            self.columns[name][:, self.seen] = values
 
     def attacked(
         self, batch: Batch, places: torch.Tensor, found: attacks.SweepResult, n_classes: int

@@ -8,28 +8,24 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import TypeVar
 
 import torch
 
-from pyadvspur import attacks, masking
-from pyadvspur.attacks.forward import CHUNK_CPU, CHUNK_CUDA, Forward
+from pyadvspur import attacks
+from pyadvspur.attacks.forward import CHUNK_CUDA
 from pyadvspur.attacks.gradient_report import GradientReport
 from pyadvspur.attacks.guard import evaluating
 from pyadvspur.benchmarks.base import Batch, Benchmark
 from pyadvspur.errors import AdvSpurError
 from pyadvspur.evaluation import points, readout, rows
 from pyadvspur.evaluation.class_logits import ClassLogits
+from pyadvspur.evaluation.clean import RENDER_BYTES, Clean, Job, looks, nonfinite, rendered, text_of
+from pyadvspur.evaluation.inference import Inference
 from pyadvspur.evaluation.reading import Reader
 from pyadvspur.evaluation.store import Store, StoreFullError
 from pyadvspur.evaluation.subject import Subject
 from pyadvspur.evaluation.unit import Unit
-from pyadvspur.native.render import MAX_VARIANTS
-from pyadvspur.native.score import score
-
-Job = tuple[Unit, ...]
-T = TypeVar("T")
-_RENDER_BYTES = 256 << 20  # of variants rendered at a time; 160 of a batch of photographs would be 6 GB
+from pyadvspur.evaluation.upload import Upload
 
 
 @dataclass(frozen=True)
@@ -40,23 +36,25 @@ class Setup:
     benchmarks: Mapping[str, Benchmark]
     store: Store
     batch_size: int | None
-    device: str
+    devices: tuple[str, ...]  # worker i works on the i-th, round and round
     save_points: bool = False
-    accelerate: str = "none"
+    accelerate: str = "auto"
     on_error: str = "raise"
 
 
 class Runner:
     """Runs jobs one after another in this process, keeping the last model loaded. A context manager."""
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: Setup, worker: int = 0) -> None:
         self.setup = setup
-        self.device = torch.device(setup.device)
+        self.device = torch.device(setup.devices[worker % len(setup.devices)])
+        if self.device.type == "cuda" and self.device.index is not None:
+            torch.cuda.set_device(self.device)  # this process works on no other
         self.reader = Reader()
         self._loaded: tuple[str, torch.nn.Module] | None = None
         self._headed: tuple[str, str, torch.nn.Module] | None = None
-        self._forward: Forward | None = None
-        self._chunk: int | None = None  # images a model call, once memory was short
+        self._inference: Inference | None = None
+        self.upload = Upload(self.device)
 
     def __enter__(self) -> Runner:
         return self
@@ -88,7 +86,7 @@ class Runner:
         except (StoreFullError, MemoryError):
             raise
         except Exception as error:  # a model or a file of the user's: any error is theirs to read
-            errors = {unit.key: _text(error) for unit in job}
+            errors = {unit.key: text_of(error) for unit in job}
         for unit in job:
             if unit.key in errors:
                 self.setup.store.record_failure(unit, errors[unit.key])
@@ -100,46 +98,19 @@ class Runner:
         self, model: torch.nn.Module, job: Job, then: Job | None, advance: Callable[[int], None]
     ) -> dict[str, str]:
         benchmark = self.setup.benchmarks[job[0].benchmark]
-        found = {unit.key: rows.Rows(len(unit)) for unit in job}
-        errors: dict[str, str] = {}
-        # On the CPU a sample's bits must not depend on the batch, so the model sees chunks of one fixed size.
-        forward = self._forward_of(model)
+        inference = self._inference_of(model, job[0].precision)
+        work = Clean(job, benchmark, inference, self._batch_size(benchmark), self.device)
         with closing(self._batches(job[0], then)) as batches:
             for whole in batches:
                 batch, places = rows.usable(whole)
-                for units, x in self._rendered(job, batch) if len(batch) else ():
-                    alive = [unit for unit in units if unit.key not in errors]
-                    try:
-                        logits = self._logits(forward, x) if alive else None
-                    except Exception as error:
-                        errors.update({unit.key: _text(error) for unit in alive})
-                        continue
-                    for unit in alive:
-                        try:
-                            scores = self._score(logits, benchmark, unit, batch)
-                            found[unit.key].clean(batch, places, scores)
-                        except Exception as error:
-                            errors[unit.key] = _text(error)
-                for part in found.values():
-                    part.end(whole)
+                work.add(whole, self.upload(batch), places)
                 advance(len(whole))
+        found = work.finish()
         for unit in job:
-            if unit.key not in errors:
-                self.setup.store.write(unit, "none", found[unit.key].flat())
-        return errors
-
-    def _logits(self, forward: Forward, x: torch.Tensor) -> torch.Tensor:
-        if x.is_cuda and not forward.note:  # a call is padded to its chunk; halved ones stay halved
-            forward.chunk = min(len(x), CHUNK_CUDA)
-        return forward.logits(x)
-
-    def _score(
-        self, logits: torch.Tensor, benchmark: Benchmark, unit: Unit, batch: Batch
-    ) -> dict[str, torch.Tensor]:
-        labels = batch.labels.to(self.device)
-        found = score(logits, labels, benchmark.map_of(unit.condition, logits.shape[1]))
-        _refuse_nonfinite(int((found.prediction == -2).sum()), len(batch), unit)
-        return found._asdict()
+            if unit.key in found:
+                precision = work.rows[unit.key].precision
+                self.setup.store.write(unit, "none", found[unit.key], precision=precision)
+        return work.errors
 
     # attacked units
 
@@ -153,7 +124,8 @@ class Runner:
         with closing(self._batches(unit, then)) as batches:
             for whole in batches:
                 batch, places = rows.usable(whole)
-                for _, x in self._rendered((unit,), batch) if len(batch) else ():
+                if len(batch):
+                    [(_, x)] = rendered(looks((unit,)), self.upload(batch), RENDER_BYTES)
                     found = self._sweep(wrapped, spec, unit, batch, x)
                     part.attacked(batch, places, found, wrapped.n_classes)
                     signs += found.report
@@ -171,18 +143,16 @@ class Runner:
     ) -> attacks.SweepResult:
         labels, ids = batch.labels.to(self.device), batch.ids.to(self.device)
         mask = _region(spec, unit, batch, self.device)
-        with warnings.catch_warnings(), attacks.accelerate(self.setup.accelerate):
+        with warnings.catch_warnings(), attacks.accelerate(_of_search(self.setup.accelerate)):
             # the first are refused below, by count; the second are judged over the whole run, see Run.gradients
             warnings.filterwarnings("ignore", message="attacks: the model gave logits that are not finite")
             warnings.filterwarnings("ignore", message="attacks: gradients may mislead")
-            found = self._within_memory(
-                lambda chunk: attacks.sweep(
-                    model, x, labels, **spec.call, seed=unit.seed, ids=ids, mask=mask, precision=unit.precision,
-                    chunk=chunk,
-                ),
-                len(x),
+            found = attacks.sweep(
+                model, x, labels, **spec.call, seed=unit.seed, ids=ids, mask=mask, precision=unit.precision,
+                chunk=min(len(x), CHUNK_CUDA) if x.is_cuda else None,
             )  # fmt: skip
-        _refuse_nonfinite(found.nonfinite_logits, len(batch), unit)
+        if found.nonfinite_logits:
+            raise nonfinite(found.nonfinite_logits, len(batch), unit)
         return found
 
     # shared
@@ -193,18 +163,20 @@ class Runner:
             self._loaded = (name, self.setup.subjects[name].load().to(self.device))
         return self._loaded[1]
 
-    def _forward_of(self, model: torch.nn.Module) -> Forward:
-        """One for all jobs of a model: new threads for each job would each leave memory behind."""
-        if self._forward is None or self._forward.models[0] is not model:
-            if self._forward is not None:
-                self._forward.__exit__()
-            self._forward = Forward(model)
-        return self._forward
+    def _inference_of(self, model: torch.nn.Module, precision: str) -> Inference:
+        """One for all jobs of a model."""
+        held = self._inference
+        if held is None or held.model is not model or held.precision != precision:
+            if held is not None:
+                held.__exit__()
+            capture = self.setup.accelerate in ("auto", "graph")
+            self._inference = Inference(model, precision, self.device, capture)
+        return self._inference
 
     def _forget(self) -> None:
-        if self._forward is not None:
-            self._forward.__exit__()
-        self._loaded = self._headed = self._forward = self._chunk = None
+        if self._inference is not None:
+            self._inference.__exit__()
+        self._loaded = self._headed = self._inference = None
 
     def _answering(self, unit: Unit, note: Callable[[str], None]) -> torch.nn.Module:
         """The unit's model, under a head where its benchmark has a readout."""
@@ -216,7 +188,7 @@ class Runner:
                 found = readout.headed(
                     plain, benchmark, model_fingerprint=unit.model_fingerprint,
                     benchmark_fingerprint=unit.benchmark_fingerprint, folder=self.setup.store.root / "heads",
-                    device=self.device, batch_size=self._batch_size(benchmark), note=note, call=self._within_memory,
+                    device=self.device, batch_size=self._batch_size(benchmark), note=note,
                     skip_unreadable=self.setup.on_error == "record",
                 )  # fmt: skip
             self._headed = (unit.model, unit.benchmark, found)
@@ -235,50 +207,13 @@ class Runner:
             yield batch
 
     def _batch_size(self, benchmark: Benchmark) -> int:
-        return self.setup.batch_size or default_batch_size(benchmark.input_size)
-
-    def _rendered(self, job: Job, batch: Batch) -> Iterator[tuple[Job, torch.Tensor]]:
-        """The images of a batch as units show them, with these units. One pass renders as many variants of a trial as
-        fit into a bounded buffer, which the next pass overwrites."""
-        to = {"device": self.device, "non_blocking": True}
-        images, ids = batch.images.to(**to), batch.ids.to(**to)
-        masks = None if batch.masks is None else batch.masks.to(**to)
-        partners = None if batch.partners is None else batch.partners.to(**to)
-        at_once = max(1, min(MAX_VARIANTS, _RENDER_BYTES // max(1, 4 * images.numel())))
-        out = None
-        for trial in dict.fromkeys(unit.trial for unit in job):
-            units = [unit for unit in job if unit.trial == trial]
-            names = list(dict.fromkeys(unit.variant for unit in units))
-            for first in range(0, len(names), at_once):
-                chosen = names[first : first + at_once]
-                x = masking.render(
-                    images, masks, [masking.parse(name) for name in chosen], ids=ids, seed=units[0].seed,
-                    trial=trial, partners=partners, out=None if out is None else out[: len(chosen)],
-                )  # fmt: skip
-                out = x if out is None else out
-                for name, shown in zip(chosen, x):
-                    yield tuple(unit for unit in units if unit.variant == name), shown
-
-    def _within_memory(self, work: Callable[[int | None], T], n: int) -> T:
-        """work(chunk); where the GPU's memory does not hold a chunk, again with half of it, from then on."""
-        while True:
-            chunk = min(n, self._chunk or CHUNK_CUDA) if self.device.type == "cuda" else self._chunk
-            try:
-                return work(chunk)
-            except torch.OutOfMemoryError:
-                tried = chunk or CHUNK_CPU
-                if tried == 1:
-                    raise
-                self._chunk = (tried + 1) // 2
-            torch.cuda.empty_cache()
-            warnings.warn(
-                f"evaluate: out of memory, going on with {self._chunk} images at a time", stacklevel=2
-            )
+        return self.setup.batch_size or default_batch_size(benchmark.input_size, self.device)
 
 
-def default_batch_size(input_size: int) -> int:
-    """Samples a batch: 512 small images, fewer large ones (2**24 values); a power of two."""
-    return 2 ** int(math.log2(max(16, min(512, 2**24 // (3 * input_size * input_size)))))
+def default_batch_size(input_size: int, device: torch.device | str = "cpu") -> int:
+    """Samples a batch: 512 small images, fewer large ones (2**24 values, on CUDA 2**26); a power of two."""
+    values = 2**26 if torch.device(device).type == "cuda" else 2**24
+    return 2 ** int(math.log2(max(16, min(512, values // (3 * input_size * input_size)))))
 
 
 def _region(spec: attacks.AttackSpec, unit: Unit, batch: Batch, device: torch.device) -> torch.Tensor | None:
@@ -294,12 +229,6 @@ def _region(spec: attacks.AttackSpec, unit: Unit, batch: Batch, device: torch.de
     return (foreground if spec.region == "foreground" else ~foreground).to(device)
 
 
-def _refuse_nonfinite(count: int, n: int, unit: Unit) -> None:
-    if count:
-        raise AdvSpurError(
-            f"evaluate: model {unit.model!r} returned NaN or infinite logits ({count} times on a batch of {n} images)"
-        )
-
-
-def _text(error: Exception) -> str:
-    return str(error) if isinstance(error, AdvSpurError) else f"{type(error).__name__}: {error}"
+def _of_search(accelerate: str) -> str:
+    """ "auto" captures what is sure to be repeated, clean images; a search may end before it pays."""
+    return "none" if accelerate == "auto" else accelerate

@@ -115,9 +115,10 @@ class Store:
         attack: str,
         columns: Mapping[str, np.ndarray],
         signs: Mapping[str, int] | None = None,
+        precision: Mapping[str, object] | None = None,
     ) -> None:
         """Store a unit's rows. columns: what differs by row; the rest is the unit's. signs: counts of a gradient
-        report, kept beside the rows. Atomic.
+        report, precision: what low precision saw first and float32 again, both kept beside the rows. Atomic.
 
         Raises StoreFullError if the disk is full or read-only; nothing is left behind then.
         """
@@ -140,6 +141,8 @@ class Store:
         meta = {"advspur.key": unit.key, "advspur.unit": json.dumps(asdict(unit))}
         if signs is not None:
             meta["advspur.signs"] = json.dumps(dict(signs))
+        if precision is not None:
+            meta["advspur.precision"] = json.dumps(dict(precision))
         table = pa.Table.from_arrays(arrays, schema=SCHEMA.with_metadata(meta))
         try:
             self._replace(

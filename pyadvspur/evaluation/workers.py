@@ -12,7 +12,6 @@ import os
 import signal
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 
 import torch
@@ -108,10 +107,9 @@ class Workers:
 
     def _spawn(self, worker: int) -> None:
         mine, theirs = self._context.Pipe()
-        setup = self.setup
-        if setup.device == "cuda" and torch.cuda.device_count() > 1:
-            setup = replace(setup, device=f"cuda:{worker % torch.cuda.device_count()}")
-        process = self._context.Process(target=_work, args=(theirs, setup, self.threads), daemon=True)
+        process = self._context.Process(
+            target=_work, args=(theirs, self.setup, worker, self.threads), daemon=True
+        )
         try:
             process.start()
         except (TypeError, AttributeError) as error:  # what pickling raises
@@ -137,12 +135,12 @@ class Workers:
         return errors
 
 
-def _work(pipe: Connection, setup: Setup, threads: int) -> None:
+def _work(pipe: Connection, setup: Setup, worker: int, threads: int) -> None:
     """The body of a worker: jobs come in, events go out, until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     torch.set_num_threads(threads)
     pixels.set_threads(threads)
-    with Runner(setup) as runner, contextlib.suppress(EOFError, BrokenPipeError):
+    with Runner(setup, worker) as runner, contextlib.suppress(EOFError, BrokenPipeError):
         while True:
             job, then = pipe.recv()
             try:

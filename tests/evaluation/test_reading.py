@@ -8,7 +8,7 @@ import toys
 
 from pyadvspur import AdvSpurError, evaluation, masking
 from pyadvspur.benchmarks.base import Condition
-from pyadvspur.evaluation import runner
+from pyadvspur.evaluation import clean
 from pyadvspur.evaluation.reading import Reader
 from pyadvspur.evaluation.unit import Unit
 
@@ -114,7 +114,7 @@ def test_variants_are_rendered_in_bounded_parts(tmp_path, monkeypatch):
 
     monkeypatch.setattr(masking, "render", watched)
     bound = 3 * 10 * 12 * 12 * 3 * 4 + 5
-    monkeypatch.setattr(runner, "_RENDER_BYTES", bound)
+    monkeypatch.setattr(clean, "RENDER_BYTES", bound)
     parts = evaluation.evaluate(nets, [Many()], out=tmp_path / "b", progress=False, limit=30, batch_size=10)
     assert max(seen[-21:]) <= bound
     assert len(seen) >= 3 * 7  # nine variants and one trial of eight, three at a time, in three batches
@@ -124,6 +124,6 @@ def test_variants_are_rendered_in_bounded_parts(tmp_path, monkeypatch):
 def test_a_variant_is_rendered_alone_where_even_two_are_too_much(tmp_path, monkeypatch):
     nets = {"net": toys.Net(0)}
     whole = evaluation.evaluate(nets, [Many()], out=tmp_path / "a", progress=False, limit=20)
-    monkeypatch.setattr(runner, "_RENDER_BYTES", 1)
+    monkeypatch.setattr(clean, "RENDER_BYTES", 1)
     alone = evaluation.evaluate(nets, [Many()], out=tmp_path / "b", progress=False, limit=20)
     pd.testing.assert_frame_equal(alone.outcomes(), whole.outcomes(), check_exact=True)
