@@ -15,7 +15,7 @@ from pyadvspur.attacks.forward import Forward
 from pyadvspur.attacks.loop import Loop
 from pyadvspur.attacks.result import AttackResult, attack_once
 from pyadvspur.attacks.searcher import Batch, Found
-from pyadvspur.attacks.stage import Stage, settle, whole
+from pyadvspur.attacks.stage import SHORT, Stage, settle, whole
 from pyadvspur.native.apgd import STATE, apgd_
 from pyadvspur.native.step import step_
 from pyadvspur.reference.project import wide
@@ -24,7 +24,6 @@ SHARE = 0.75  # of the new step; the rest goes on along the last one
 FIRST_STEP = {"linf": 2.0, "l2": 2.0, "l1": 1.0}  # of eps
 L1_FIRST_WIDTH = 0.2  # share of the image that the first l1 steps move
 L1_PERIOD = 0.1  # of a phase: between l1 checkpoints (.04 of the whole in the paper)
-SHORT = 8  # a first look at a class takes this part of the steps
 PHASES = {"linf": ((1.0, 1.0),), "l2": ((1.0, 1.0),), "l1": ((0.3, 3.0), (0.6, 2.0), (1.0, 1.0))}
 
 

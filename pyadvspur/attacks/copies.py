@@ -60,6 +60,9 @@ class Copies(Found):
         found.x[broke], found.loss[broke] = self.x[at], self.loss[at]
         found.broken[broke], found.broken_by[broke] = True, self.by
 
+        if self.nearest_classes is not None:
+            found.came_nearest(rows, self.nearest_classes[start + self.together - 1])
+
         far, nearest = torch.where(counts, self.hint_distance.view(table), float("inf")).min(1)
         nearer = far < found.hint_distance[rows]
         at, known = (start + nearest)[nearer], rows[nearer]

@@ -10,6 +10,7 @@ import torch
 
 from pyadvspur.attacks import acceleration, losses
 from pyadvspur.attacks.balls import distance, inside
+from pyadvspur.attacks.copies import in_turn
 from pyadvspur.attacks.forward import Forward, NoGradientError, settle_precision
 from pyadvspur.attacks.gradient_report import GradientReport, saturated
 from pyadvspur.attacks.guard import Checked, evaluating
@@ -73,6 +74,7 @@ class Run:
             self._check_labels(name, labels)
         self.prediction, self.margin, self.found.broken = self._judge(self.logits, slice(None))
         self.clean_correct = self.prediction == batch.y
+        self.clean_margin, self.least_margin = self.margin.clone(), self.margin.clone()
         self.saturated = saturated(self.logits, batch.y) & self.clean_correct
         self._nonfinite_clean = int((self.prediction == -2).sum())
         self._rank(searchers[0], slice(None))
@@ -156,19 +158,27 @@ class Run:
         self._reuse_hints(eps)
         for number, (stage, searcher) in enumerate(zip(self.stages, self.searchers)):
             tried = self._standing(eps)
+            if stage.reach:
+                tried = tried[~(self.reached()[tried] < stage.reach)]
             if not len(tried) or number in self.refused:
                 continue
             if len(self.stages) > 1:
                 self._rank(searcher, tried)
             self.found.by = number
             try:
-                self._run_stage(stage, searcher, eps, warm)
+                self._run_stage(stage, searcher, tried, eps, warm)
             except NoGradientError:
                 self._refuse(number)
             self._verify(tried, eps)
 
     def _standing(self, eps: torch.Tensor) -> torch.Tensor:
         return (~self.found.broken & (eps > 0)).nonzero()[:, 0]
+
+    def reached(self) -> torch.Tensor:
+        """By which share of the clean margin any point found so far brought it down: (B,); 1 is the boundary."""
+        if self.batch.targets is not None:  # the margin of the right class says nothing of another's
+            return torch.ones_like(self.clean_margin)
+        return 1 - self.least_margin / self.clean_margin
 
     def _reuse_hints(self, eps: torch.Tensor) -> None:
         """Points found beyond a smaller radius that lie within this one."""
@@ -179,9 +189,12 @@ class Run:
         again = rows[~found.broken[rows]]
         found.hint_distance[again] = float("inf")  # the float32 model does not confirm it
 
-    def _run_stage(self, stage: Stage, searcher: Searcher, eps: torch.Tensor, warm: bool) -> None:
+    def _run_stage(self, stage: Stage, searcher: Searcher, rows, eps: torch.Tensor, warm: bool) -> None:
+        if stage.restarts > 1 and searcher.start is not None and searcher.forward is self.forward:
+            self._restart_together(stage.restarts, searcher, self._select(rows, eps, warm, 0))
+            return
         for restart in range(stage.restarts):
-            rows = self._standing(eps)
+            rows = rows[~self.found.broken[rows]]
             if not len(rows):
                 return
             searcher.run(self._select(rows, eps, warm, restart), self.found, restart)
@@ -189,6 +202,17 @@ class Run:
                 self._verify(
                     rows, eps
                 )  # a false find of a low-precision search goes on with the next restart
+
+    def _restart_together(self, restarts: int, searcher: Searcher, batch: Batch) -> None:
+        def search(part: Batch, which: torch.Tensor, found: Found) -> None:
+            part.x = part.x.clone()
+            for restart in range(1, restarts):
+                mine = (which == restart).nonzero()[:, 0]
+                if len(mine):
+                    part.x[mine] = searcher.start(part.select(mine), restart)
+            searcher.run(part, found, 0)
+
+        in_turn(searcher.forward, batch, restarts, self.found, search)
 
     def _refuse(self, number: int) -> None:
         """The model has no gradient: alone that is an error, among others it is said, and they go on."""
@@ -217,6 +241,7 @@ class Run:
         x, x0 = found.x[rows], self.batch.x[rows]
         self.logits[rows] = self.forward.logits(x)
         self.prediction[rows], self.margin[rows], aim = self._judge(self.logits[rows], rows)
+        self.least_margin[rows] = self.least_margin[rows].fmin(self.margin[rows])
         fits = inside(distance(x, x0, self.norm), eps[rows]) & ((x >= 0) & (x <= 1)).flatten(1).all(1)
         found.broken[rows] = aim & fits
         found.broken_by[rows[~found.broken[rows]]] = -1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import torch
@@ -133,8 +134,13 @@ class Searcher:
     A sample's outcome may depend on its own values, id, the seed and the restart, never on its neighbours: draws come
     from native.random.draw(ids, ...), sums never run over samples, the model is only called through `forward`.
 
+    start(batch, restart): where a restart after the first begins, for searchers whose restarts differ in nothing else;
+    they may then run side by side. None: they do not.
+
     loss: the attack's own loss (logits, y, target) -> (n,), higher is worse for the model; ranks found.loss.
     """
+
+    start: Callable[[Batch, int], torch.Tensor] | None = None
 
     def __init__(self, forward: Forward, norm: str, loss: AnyLoss, seed: int):
         self.forward, self.norm, self.loss, self.seed = forward, norm, loss, seed

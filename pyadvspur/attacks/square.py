@@ -5,6 +5,7 @@ Every sample has its own windows and signs, drawn from (seed, id, restart, query
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -38,6 +39,11 @@ def entropy(
     return gap if target is None else -gap
 
 
+# Queries, in 125ths of all, at which the margin is noted; at three of them prospects are judged, by the fall since ...
+MARKS = (1, 5, 10, 25, 50)
+_SINCE = {5: 1, 25: 5, 50: 10}
+
+
 @dataclass
 class SquareBatch(Batch):
     alive: torch.Tensor | None = None  # not broken yet; rows are only taken out where that saves a model call
@@ -49,7 +55,7 @@ class SquareBatch(Batch):
     scale: torch.Tensor | None = None  # of the logits, for the loss "ce"
     best_margin: torch.Tensor | None = None
     asked: torch.Tensor | None = None  # model calls
-    early_margin: torch.Tensor | None = None  # after the first 1/25 of the queries
+    marks: torch.Tensor | None = None  # best margin at each of MARKS (B, 5), where prospects are looked at
 
 
 class Square(Searcher):
@@ -80,10 +86,10 @@ class Square(Searcher):
                 tiles=tiles, tile_at=batch.tile_at, mask=batch.mask,
             )  # fmt: skip
             batch = self._judge(batch, found)
-            if self.screen and query + 1 == max(self.queries // 25, 1):
-                batch.early_margin = batch.best_margin
-            elif self.screen and query + 1 == self.queries // 5:
-                batch = self._without_prospect(batch, found)
+            for number, mark in enumerate(MARKS):
+                if self.screen and query + 1 == self.queries * mark // 125:
+                    batch.marks[:, number] = batch.best_margin
+                    batch = self._without_prospect(batch, found, number)
         self._count(batch, found, batch.alive)
         batch = batch.select(batch.alive.nonzero()[:, 0])
         batch.best_loss = batch.best_margin
@@ -108,16 +114,27 @@ class Square(Searcher):
                 d = torch.where(d != 0, d, x - new.x0)
             x = torch.where(known, windows.to_radius(new.x0, d, self.norm, new.eps, new.mask), x)
         new.x, new.best = x, x.clone()
+        new.marks = torch.full((n, len(MARKS)), float("-inf"), device=device)
         return new
 
-    def _without_prospect(self, batch: SquareBatch, found: Found) -> SquareBatch:
-        """Only samples go on whose margin fell as far as earlier attacks with gradients brought it, or that would break
-        if it went on falling with the logarithm of the queries as it did.
+    def _without_prospect(self, batch: SquareBatch, found: Found, number: int) -> SquareBatch:
+        """Only samples go on that may break before the end, going by how the margin fell with the logarithm of the
+        queries since a fifth of them. docs/attacks-fab-square.md has the rules and what they are drawn from.
         """
-        ahead = batch.best_margin + (
-            batch.best_margin - batch.early_margin
-        )  # 1/25 to 1/5 is as far as 1/5 to 1
-        hopeless = batch.alive & (batch.best_margin < found.loss[batch.row]) & (ahead < 0)
+        if MARKS[number] not in _SINCE:
+            return batch
+        best, reached = (
+            batch.best_margin,
+            found.loss[batch.row],
+        )  # here, and by earlier attacks with gradients
+        fell = best - batch.marks[:, MARKS.index(_SINCE[MARKS[number]])]
+        left = math.log(125 / MARKS[number], 5)  # 1: as far to go as from the earlier mark to this
+        if MARKS[number] == 5:
+            clean = margin(self.forward.logits(batch.x0), batch.y, batch.target)
+            hopeless = (best + 1.5 * left * fell < 0) & (best - clean < 0.5 * (reached - clean))
+        else:
+            hopeless = (best + 2 * left * fell < 0) | ((best + left * fell < 0) & (best < reached))
+        hopeless &= batch.alive
         self._count(batch, found, hopeless)
         batch.alive &= ~hopeless
         return self._compact(batch) if bool(hopeless.any()) else batch

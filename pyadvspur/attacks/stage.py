@@ -9,16 +9,21 @@ from dataclasses import dataclass
 from pyadvspur.attacks.members import PRESETS, Member, known, member
 from pyadvspur.errors import bad, unknown
 
+SHORT = 8  # a first look of a targeted search at a class takes this part of its steps
 _ONE = re.compile(r"\s*(\w+)\s*(?:\((.*)\))?\s*", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A member, its options where they differ from its defaults, and how often it starts."""
+    """A member, its options where they differ from its defaults, and how often it starts.
+
+    reach: 0, or which samples it takes: those whose margin earlier members brought down by this share of the clean one.
+    """
 
     attack: str
     options: tuple[tuple[str, object], ...] = ()
     restarts: int = 1
+    reach: float = 0.0
 
     @property
     def member(self) -> Member:
@@ -27,14 +32,22 @@ class Stage:
     @property
     def name(self) -> str:
         """What `stage` reads back to an equal Stage."""
-        return self.attack + written([*self.options, *restarts_option(self.restarts)])
+        reach = [("reach", self.reach)] if self.reach else []
+        return self.attack + written([*self.options, *restarts_option(self.restarts), *reach])
 
     @property
     def work(self) -> int:
-        """Model calls a sample that survives, about."""
+        """Model calls a sample that survives, about; what `reach` leaves out is not known beforehand."""
         options = {**self.member.options, **dict(self.options)}
-        runs = options["n_targets"] if options.get("loss") == "dlr_targeted" or self.attack == "fab" else 1
-        return max(int(runs), 1) * int(options[self.member.effort]) * self.restarts
+        effort = int(options[self.member.effort])
+        if options.get("loss") == "dlr_targeted":
+            runs, keep = int(options["n_targets"]), int(options["keep"])
+            if 0 < keep < runs:  # a short run for each, whole ones for some
+                return (runs * max(effort // SHORT, 1) + keep * effort) * self.restarts
+            return runs * effort * self.restarts
+        if self.attack == "fab":
+            return int(options["n_targets"]) * effort * self.restarts
+        return (effort // 5 if options.get("screen") else effort) * self.restarts
 
 
 def restarts_option(restarts: int) -> list[tuple[str, object]]:
@@ -113,7 +126,7 @@ def whole(where: str, name: str, value: object, least: int = 1) -> int:
 
 
 def stage(text: str, where: str = "attacks.stage") -> Stage:
-    """Read "MEMBER" or "MEMBER(option=value,...,restarts=N)"."""
+    """Read "MEMBER" or "MEMBER(option=value,...,restarts=N,reach=SHARE)"."""
     if isinstance(text, Stage):
         return text
     match = _ONE.fullmatch(str(text))
@@ -124,7 +137,10 @@ def stage(text: str, where: str = "attacks.stage") -> Stage:
     if missing := [name for name, value in given.items() if value is None]:
         raise bad(where, "option", repr(missing[0]), "name=value")
     restarts = whole(where, "restarts", given.pop("restarts", 1))
-    return Stage(attack, settle(where, attack, given), restarts)
+    reach = _value(where, "reach", given.pop("reach", 0.0), 0.0, None)
+    if reach > 1:
+        raise bad(where, "reach", reach, "a share of the clean margin in [0, 1]")
+    return Stage(attack, settle(where, attack, given), restarts, reach)
 
 
 def ensemble_stages(preset, norm: str, where: str = "attacks.ensemble") -> tuple[Stage, ...]:

@@ -45,6 +45,62 @@ def test_outcomes_do_not_depend_on_the_batch(network, images, norm, radii):
         assert torch.equal(torch.cat([getattr(p, name) for p in parts]), getattr(whole, name)), name
 
 
+def test_outcomes_of_screened_members_do_not_depend_on_the_batch_either(network, images, norm, radii):
+    x, y = images[0][:20], images[1][:20]
+    members = ["pgd(steps=4)", "apgd(steps=8,restarts=3,reach=0.3)", "square(queries=125,screen=1)"]
+    ids = torch.arange(20) + 7
+    before = torch.get_num_threads()
+    whole = attacks.sweep(network, x, y, norm, [radii[0] / 2], "ensemble", preset=members, ids=ids)
+    try:
+        torch.set_num_threads(1)
+        parts = [
+            attacks.sweep(network, x[c], y[c], norm, [radii[0] / 2], "ensemble", preset=members, ids=ids[c])
+            for c in (slice(0, 1), slice(1, 4), slice(4, 20))
+        ]
+    finally:
+        torch.set_num_threads(before)
+    for name in ("x_adv", "broken_by", "steps_used"):
+        assert torch.equal(torch.cat([getattr(p, name) for p in parts]), getattr(whole, name)), name
+    stands = (whole.broken_by < 0) & whole.clean_correct
+    assert whole.steps_used[stands].unique().numel() > 1  # some were left alone, some were not
+
+
+def test_reach_takes_the_samples_whose_margin_came_down(network, images):
+    x, y = images[0][:30], images[1][:30]
+    look = attacks.pgd(network, x, y, "linf", 0.002, steps=4)
+    clean = attacks.pgd(network, x, y, "linf", 0.0, steps=4)
+    reached = 1 - look.margin / clean.margin
+    r = attacks.ensemble(network, x, y, "linf", 0.002, preset=["pgd(steps=4)", "apgd(steps=5,reach=0.4)"])
+    more = r.steps_used > look.steps_used
+    assert torch.equal(more, ~look.broken & (reached >= 0.4))
+    assert more.any()
+    assert (~more & ~look.broken).any()
+    targets = (y + 1) % 6  # the right class's margin says nothing there
+    r = attacks.ensemble(
+        network, x, y, "linf", 0.001, preset=["pgd(steps=4)", "apgd(steps=5,reach=1)"], targets=targets
+    )
+    assert (r.steps_used[~r.broken] == 9).all()
+
+
+def test_restarts_side_by_side_are_those_one_after_the_other(network, images, norm, radii):
+    x, y = images[0][:12], images[1][:12]
+    r = attacks.apgd(network, x, y, norm, radii[0] / 2, steps=10, restarts=3)
+    single = attacks.apgd(network, x, y, norm, radii[0] / 2, steps=10)
+    assert torch.equal(r.x_adv[single.broken], single.x_adv[single.broken])
+    assert (r.steps_used[~r.broken] == 30).all()
+
+
+@pytest.mark.parametrize("name, work", [
+    ("pgd", 40), ("apgd(loss=dlr_targeted)", 900), ("apgd(loss=dlr_targeted,keep=3)", 9 * 12 + 300),
+    ("fab(n_targets=3)", 300), ("square", 5000), ("square(screen=1)", 1000), ("apgd(restarts=5,reach=0.5)", 500),
+])  # fmt: skip
+def test_work_of_a_stage(name, work):
+    from pyadvspur.attacks.stage import stage
+
+    assert stage(name).work == work
+    assert stage(stage(name).name) == stage(name)
+
+
 @pytest.mark.parametrize("preset", ["standard", "fast", "exhaustive"])
 def test_presets_run(network, images, norm, radii, preset, monkeypatch):
     from pyadvspur.attacks import members
@@ -60,7 +116,7 @@ def test_presets_run(network, images, norm, radii, preset, monkeypatch):
 
 def _short(name: str) -> str:
     """The same member with little to do."""
-    effort = "queries=10" if name.startswith("square") else "steps=4"
+    effort = "queries=125" if name.startswith("square") else "steps=4"
     attack, _, options = name.rstrip(")").partition("(")
     kept = [o for o in options.split(",") if o and not o.startswith(("steps=", "queries="))]
     return f"{attack}({','.join([*kept, effort])})"
@@ -110,7 +166,14 @@ def test_gradients_that_mislead_are_reported(network, images):
 
 def test_nonsense_is_refused_by_name(network, images):
     x, y = images
-    for preset in ("standart", [], ["apgd", "fgsm"], ["apgd(steps=0)"], ["square(steps=4)"]):
+    for preset in (
+        "standart",
+        [],
+        ["apgd", "fgsm"],
+        ["apgd(steps=0)"],
+        ["square(steps=4)"],
+        ["pgd", "apgd(reach=1.5)"],
+    ):
         with pytest.raises(AdvSpurError, match=r"attacks\.ensemble"):
             attacks.ensemble(network, x, y, "linf", 0.1, preset=preset)
     with pytest.raises(AdvSpurError, match="step_size"):
