@@ -39,6 +39,8 @@ class FabBatch(Batch):
 class Fab(Searcher):
     """Searches towards one wrong class after the other (targeted), or at every step towards the nearest of them."""
 
+    serves_all_radii = True
+
     def __init__(
         self, forward: Forward, norm: str, seed: int, *, steps: int, n_targets: int, kind: str,
         alpha_max: float, eta: float, beta: float,

@@ -141,6 +141,7 @@ class Searcher:
     """
 
     start: Callable[[Batch, int], torch.Tensor] | None = None
+    serves_all_radii = False  # whether one search that fails at a radius tells what it knows of larger ones
 
     def __init__(self, forward: Forward, norm: str, loss: AnyLoss, seed: int):
         self.forward, self.norm, self.loss, self.seed = forward, norm, loss, seed

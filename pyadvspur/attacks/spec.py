@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -59,6 +59,9 @@ class AttackSpec:
         whole(where, "restarts", self.restarts)
         if self.region not in (None, *REGIONS):
             raise unknown(where, "region", str(self.region), REGIONS)
+        if not isinstance(self.attack, str):
+            hint = "Several: attack='ensemble', preset=['apgd', 'square']"
+            raise bad(where, "attack", repr(self.attack), "the name of one attack", hint)
         options = {name: value for name, value in dict(self.options).items() if value is not None}
         if self.attack == "ensemble":
             options = self._ensemble(where, options)
@@ -94,6 +97,8 @@ class AttackSpec:
             raise unknown(
                 where, "option", next(iter(options)), ("preset",), "Members take their own: apgd(steps=50)."
             )
+        if not isinstance(preset, (str, Sequence)):
+            raise bad(where, "preset", repr(preset), "a name, or a list such as ['apgd', 'square']")
         stages = ensemble_stages(preset, self.norm, where)
         if not isinstance(preset, str) or preset not in PRESETS:
             preset = "+".join(one.name for one in stages)

@@ -1,5 +1,5 @@
-"""Ascending radii with reuse: broken at eps is broken at every larger eps; survivors go on from where they
-were.
+"""Several radii at once, with reuse: broken at eps is broken at every larger eps, and what stands a search at eps is
+not searched at smaller ones.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import torch
 
-from pyadvspur.attacks.balls import distance
 from pyadvspur.attacks.gradient_report import NO_SIGNS, GradientReport
 from pyadvspur.attacks.guard import check_batch, check_eps
 from pyadvspur.attacks.run import attacking
+from pyadvspur.attacks.rungs import Rungs
 from pyadvspur.attacks.spec import AttackSpec
 from pyadvspur.errors import bad
 
@@ -77,8 +77,9 @@ def sweep(
     queries=, n_targets=; preset= of an ensemble); chunk: samples a model call (None: 16 on the CPU, 256 on CUDA),
     smaller where memory is short. `sweep(model, x, y, **attacks.parse(name).call)` runs a name.
 
-    Only survivors of a radius are attacked at the next. There the first restart starts at the worst point
-    found so far, and a point that broke a sample beyond its radius is tried first.
+    A sample is attacked at the largest radius first, and at smaller ones until it stands; there the first restart
+    starts at the point that broke it. It then stands at every radius below, without a search but for a look at its
+    worst point brought into each ball (rungs.py). FAB, whose one search serves every radius, goes upwards.
     """
     where = "attacks.sweep"
     spec = AttackSpec(norm, as_radii(eps), attack, steps, restarts, options)
@@ -87,19 +88,15 @@ def sweep(
         if attack != "pgd":
             raise bad(where, "step_size", step_size, f"None for {attack!r}", "Only pgd has constant steps.")
         step_size = check_eps(where, step_size, batch.x, "step_size")
-    broken, prediction, margin, far = [], [], [], []
     with attacking(model, batch, norm, spec.stages, seed, precision, chunk, step_size) as run:
-        for e, radius in enumerate(spec.eps):
-            run.attack(check_eps(where, radius, batch.x), warm=e > 0)
-            broken.append(run.found.broken.clone())
-            prediction.append(run.prediction.clone())
-            margin.append(run.margin.clone())
-            far.append(distance(run.found.x, batch.x, norm).float())
+        rungs = Rungs(run, spec.eps)
+        if all(searcher.serves_all_radii for searcher in run.searchers):
+            rungs.up()
+        else:
+            rungs.down()
     found = run.found
-    shape = (-1, *[1] * (batch.x.dim() - 1))
     return SweepResult(
-        spec.eps, torch.stack(broken), run.clean_correct, torch.stack(prediction), torch.stack(margin),
-        torch.stack(far), found.steps, torch.where(found.broken.view(shape), found.x, batch.x),
-        run.zero_gradients, run.nonfinite_logits, *run.calls, run.members, found.broken_by,
+        spec.eps, rungs.broken, run.clean_correct, rungs.prediction, rungs.margin, rungs.distance, found.steps,
+        rungs.point, run.zero_gradients, run.nonfinite_logits, *run.calls, run.members, found.broken_by,
         tuple(run.notes), run.report,
     )  # fmt: skip

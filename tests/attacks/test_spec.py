@@ -95,3 +95,18 @@ def test_presets_by_norm():
 def test_nonsense_of_members_is_refused(text):
     with pytest.raises(AdvSpurError, match=r"attacks\.(parse|AttackSpec): "):
         parse(text)
+
+
+def test_presets_may_be_lists():
+    listed = AttackSpec("linf", (0.1,), "ensemble", options={"preset": ["pgd(steps=2)", "square"]})
+    assert listed == parse("linf:0.1(ensemble=pgd(steps=2)+square)")
+    assert hash(listed) == hash(parse(listed.name))
+
+
+@pytest.mark.parametrize(
+    "attack, options",
+    [(["pgd"], {}), (None, {}), ("ensemble", {"preset": 5}), ("ensemble", {"preset": [["pgd"]]})],
+)
+def test_what_is_no_name_is_refused(attack, options):
+    with pytest.raises(AdvSpurError, match=r"AttackSpec: (attack|preset) got"):
+        AttackSpec("linf", (0.1,), attack, options=options)

@@ -25,6 +25,44 @@ def test_every_row_of_a_sweep_is_true(network, images, norm, radii):
     assert s.n_gradient < naive / 2
 
 
+def test_what_stands_is_searched_once(network, images, norm, radii):
+    x, y = images
+    small = [r * 1e-2 for r in radii]
+    held = (network(x).argmax(1) == y) & ~attacks.sweep(network, x, y, norm, small, steps=8).broken[-1]
+    x, y = x[held], y[held]
+    s = attacks.sweep(network, x, y, norm, [0.0, *small], steps=8)
+    assert len(x) > 50
+    assert not s.broken.any()
+    assert s.n_gradient == 8 * len(x)
+    assert (s.margin[1:] <= s.margin[:-1]).all()
+    assert (s.distance[1:] <= torch.tensor(small)[:, None] * (1 + 1e-4)).all()
+    fab = attacks.sweep(
+        network, x, y, norm, small, "fab", steps=8, n_targets=1
+    )  # one search serves every radius
+    assert fab.n_gradient <= 8 * len(x)
+
+
+def test_a_sweep_tells_who_broke_what(network, images, norm, radii):
+    x, y = images
+    s = attacks.sweep(network, x, y, norm, radii, "ensemble", preset=["pgd(steps=3)", "apgd(steps=10)"])
+    low = s.broken.float().argmax(0)
+    assert torch.equal(s.broken_by >= 0, s.clean_correct & s.broken[-1])
+    assert {0, 1} <= set(s.broken_by.tolist())
+    first = s.clean_correct & s.broken[-1]
+    found = (s.x_adv - x).flatten(1)[first]
+    size = found.abs().amax(1) if norm == "linf" else found.norm(p=int(norm[1]), dim=1)
+    assert (size <= torch.tensor(radii)[low[first]] * (1 + 1e-5)).all()
+
+
+def test_masked_pixels_stay_at_every_radius(network, images, norm, radii):
+    x, y = images
+    mask = torch.zeros(len(x), *x.shape[2:], dtype=torch.bool)
+    mask[:, ::2] = True
+    s = attacks.sweep(network, x, y, norm, radii, steps=6, mask=mask)
+    assert s.broken[-1].sum() > s.broken[0].sum()
+    assert torch.equal(s.x_adv[:, :, 1::2], x[:, :, 1::2])
+
+
 def test_a_sweep_finds_what_single_runs_find(network, images, norm, radii):
     x, y = images
     s = attacks.sweep(network, x, y, norm, radii, steps=12)
