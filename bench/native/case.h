@@ -1,6 +1,7 @@
 // One kernel at one size: ready to be checked against its twin, and to be run over and over.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <functional>
@@ -35,6 +36,11 @@ std::vector<Case> step_cases(const Setup&);
 std::vector<Case> project_cases(const Setup&);
 std::vector<Case> score_cases(const Setup&);
 std::vector<Case> mask_cases(const Setup&);
+std::vector<Case> apgd_cases(const Setup&);
+std::vector<Case> loss_cases(const Setup&);
+std::vector<Case> hyperplane_cases(const Setup&);
+std::vector<Case> square_cases(const Setup&);
+std::vector<Case> resize_cases(const Setup&);
 
 // Numbers for inputs: the package's own draws, on the host.
 std::vector<float> uniforms(const Setup&, uint64_t seed);

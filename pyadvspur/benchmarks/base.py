@@ -50,8 +50,11 @@ class Condition:
 class Batch:
     """Samples of one source, as torch tensors on the CPU.
 
-    ids: int64 (B,), the numbers that key every random draw about a sample; sources that show the same object share
-    its id, so that they are compared on common random numbers.
+    ids: int64 (B,) >= 0, the numbers that key every random draw about a sample; sources that show the same object share
+    its id, so that they are compared on common random numbers. Inside a source no id occurs twice (evaluations refuse
+    it). So a benchmark makes ids from what names a sample in the data set, and
+      where a copy of the data holds two files of that name, from the file's folder as well: both are samples;
+      where a list that is part of the data names a sample twice, it refuses the list: one of the lines is wrong.
     images: uint8 (B, H, W, 3). masks: (B, H, W), uint8 with 255 = foreground or float32 with 1 = foreground, or None
     where there are none.
     labels: int64 (B,). groups: int64 (B,), -1 = no group. partners: uint8 (B, H, W, 3), the images whose backgrounds

@@ -149,6 +149,7 @@ def make_plan(
                     f"evaluate: model {subject.name!r} takes images of {takes}, benchmark {benchmark.name!r} gives "
                     f"{gives}x{gives}. {_resized(benchmark, subject.input_size)}"
                 )
+            _check_outputs(subject, benchmark)
     given = [attack_names] if isinstance(attack_names, str) else attack_names
     specs = [attacks.parse(name) for name in given]
     columns = [(spec.kind, eps) for spec in specs for eps in spec.eps]
@@ -170,6 +171,21 @@ def make_plan(
         planned.append(PlannedBenchmark(benchmark.name, benchmark.fingerprint(), tuple(conditions)))
     names = tuple((s.name, s.fingerprint) for s in subjects)
     return Plan(names, tuple(planned), tuple(spec.name for spec in specs), seed, precision)
+
+
+def _check_outputs(subject: Subject, benchmark: Benchmark) -> None:
+    """Refuse a model whose outputs do not answer the benchmark's labels, before anything is run."""
+    n = subject.outputs(benchmark.input_size)
+    if n is None or (benchmark.readout is not None and benchmark.readout.applies(n)):
+        return
+    for condition in benchmark.conditions:
+        try:
+            benchmark.map_of(condition.name, n).codes(n)
+        except AdvSpurError as error:
+            raise AdvSpurError(
+                f"evaluate: model {subject.name!r} has {n} outputs and cannot answer benchmark "
+                f"{benchmark.name!r}: {error}"
+            ) from error
 
 
 def _resized(benchmark: Benchmark, size: int) -> str:

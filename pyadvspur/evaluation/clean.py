@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from pyadvspur import masking
@@ -113,9 +114,8 @@ class Clean:
                 part.scored(
                     {name: v[: self.shown].cpu().numpy() for name, v in self.scores[unit.key].items()}
                 )
-                self._caught((unit,), lambda part=part, unit=unit: refuse_nonfinite(part, unit))
-                found[unit.key] = part.flat()
-        return {key: columns for key, columns in found.items() if key not in self.errors}
+                found[unit.key] = self._caught((unit,), lambda part=part, unit=unit: _columns(part, unit))
+        return {key: columns for key, columns in found.items() if columns is not None}
 
     # one batch
 
@@ -224,9 +224,10 @@ def _joined(batches: list[Batch]) -> Batch:
     return Batch(**{name: join(name) for name in names})
 
 
-def refuse_nonfinite(part: Rows, unit: Unit) -> None:
+def _columns(part: Rows, unit: Unit) -> dict[str, np.ndarray]:
     if count := int((part.columns["prediction"] == -2).sum()):
         raise nonfinite(count, len(unit), unit)
+    return part.flat()
 
 
 def nonfinite(count: int, n: int, unit: Unit) -> AdvSpurError:

@@ -11,8 +11,8 @@ def devices(asked: str | None, workers: int = 1) -> tuple[str, ...]:
     """The devices of a run; worker i works on the i-th, round and round.
 
     asked: "cpu", "cuda", "cuda:1", or several with commas, "cuda:0,cuda:1"; None: CUDA where there is one. "cuda" alone
-    means one for each of several workers as far as there are so many, else the current one. Raises AdvSpurError for a device that
-    does not exist.
+    means one for each of several workers as far as there are so many, else the current one. Raises AdvSpurError for a
+    device that does not exist.
     """
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     names = [name.strip() for name in (asked or ("cuda" if count else "cpu")).split(",")]

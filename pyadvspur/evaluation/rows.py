@@ -70,6 +70,13 @@ class Rows:
         self.done += len(batch)
 
     def flat(self) -> dict[str, np.ndarray]:
+        """All columns. Raises AdvSpurError where two samples of the unit have one id."""
+        ids, counts = np.unique(self.columns["sample"][:1], return_counts=True)
+        if (counts > 1).any():
+            raise AdvSpurError(
+                f"evaluate: the benchmark gives id {ids[counts > 1][0]} to {counts.max()} samples of one source. An id "
+                "keys the noise of its sample and pairs it between runs: see Batch.ids."
+            )
         return {name: column.reshape(-1) for name, column in self.columns.items()}
 
     def _put(self, batch: Batch, places: torch.Tensor, **values: torch.Tensor) -> None:

@@ -175,7 +175,9 @@ class Run:
     def units_with_points(self) -> list[Unit]:
         """Finished units whose adversarial images were kept (`evaluate(save_points=True)`)."""
         there = self._store.keys() if (self.out / "points").is_dir() else set()
-        return [u for u in self._units if u.attack != "none" and u.key in there and self.points_of(u).exists()]
+        return [
+            u for u in self._units if u.attack != "none" and u.key in there and self.points_of(u).exists()
+        ]
 
     def attack_kinds(self) -> dict[str, str]:
         """What rows call each attack of the plan ("linf:1/255" -> "pgd-linf"); those without finished work are not

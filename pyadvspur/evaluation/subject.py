@@ -9,18 +9,28 @@ from typing import Any
 
 import torch
 
+from pyadvspur.attacks.guard import evaluating
 from pyadvspur.errors import bad
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A model with its identity. source: what to load it from, a name or the module itself."""
+    """A model with its identity. source: what to load it from, a name or the module itself. n_outputs: None where a
+    module does not say."""
 
     name: str
     fingerprint: str
     source: Any
     training_info: dict[str, Any] = field(default_factory=dict)
     input_size: int | None = None
+    n_outputs: int | None = None
+
+    def outputs(self, size: int) -> int | None:
+        """How many outputs the model has, by one grey image of that size where it does not say; None where it gives
+        none (what is wrong with it, the first images will tell)."""
+        if self.n_outputs is not None or isinstance(self.source, str):
+            return self.n_outputs
+        return _probed(self.source, size)
 
     def load(self) -> torch.nn.Module:
         """The module: pixels in [0,1] NCHW -> logits."""
@@ -60,13 +70,26 @@ def _subject(item: Any) -> Subject:
         from pyadvspur import models
 
         model = models.load(item)
-        return Subject(name or item, model.fingerprint, item, _plain(model.training_info), model.input_size)
+        outputs = model.n_outputs or _probed(model, model.input_size or 224)
+        info = _plain(model.training_info)
+        return Subject(name or item, model.fingerprint, item, info, model.input_size, outputs)
     if not isinstance(item, torch.nn.Module):
         raise bad("evaluate", "models", repr(item)[:80], "names, torch modules or (name, module) pairs")
     fingerprint = getattr(item, "fingerprint", None) or _fingerprint(item)
     info = getattr(item, "training_info", None) or {}
     title = name or getattr(item, "name", None) or type(item).__name__
-    return Subject(title, fingerprint, item, _plain(info), getattr(item, "input_size", None))
+    facts = (getattr(item, "input_size", None), getattr(item, "n_outputs", None))
+    return Subject(title, fingerprint, item, _plain(info), *facts)
+
+
+def _probed(model: torch.nn.Module, size: int) -> int | None:
+    like = next(model.parameters(), torch.zeros(()))
+    try:
+        with evaluating(model), torch.no_grad():
+            logits = model(torch.full((1, 3, size, size), 0.5, device=like.device))
+    except Exception:  # of a module of the user's
+        return None
+    return logits.shape[1] if isinstance(logits, torch.Tensor) and logits.dim() == 2 else None
 
 
 def _fingerprint(module: torch.nn.Module) -> str:

@@ -9,7 +9,7 @@ import torch
 import toys
 from toys import BAD, Torn, Whole
 
-from pyadvspur import evaluation
+from pyadvspur import AdvSpurError, evaluation
 from pyadvspur.evaluation import rows
 from pyadvspur.metrics import Measure
 
@@ -127,3 +127,42 @@ def test_nothing_but_bad_images(tmp_path):
 def test_on_error_is_checked(tmp_path):
     with pytest.raises(ValueError, match="on_error got 'ignore'"):
         run(tmp_path, Torn(), on_error="ignore")
+
+
+class TwiceTheSame(toys.Toy):
+    """Two samples with one id."""
+
+    def read(self, source, start, stop):
+        batch = super().read(source, start, stop)
+        return dataclasses.replace(batch, ids=torch.where(batch.ids == 21, 14, batch.ids))
+
+
+def test_an_id_that_occurs_twice_is_refused(tmp_path):
+    with pytest.warns(UserWarning, match="id 14 to 2 samples"):
+        done = evaluation.evaluate(
+            {"net": toys.Net()}, [TwiceTheSame()], ["linf:1/255(steps=1)"], tmp_path, limit=10, progress=False
+        )
+    assert len(done.failures()) == 5 + 2  # clean and attacked
+
+
+class Fitting(torch.nn.Module):
+    def __init__(self, outputs):
+        super().__init__()
+        self.linear = torch.nn.Linear(3, outputs)
+
+    def forward(self, x):
+        return self.linear(x.mean((2, 3)))
+
+
+def test_outputs_that_do_not_fit_are_refused_when_planning(tmp_path):
+    with pytest.raises(AdvSpurError, match=r"model 'net' has 7 outputs and cannot answer benchmark 'toy'"):
+        evaluation.evaluate({"good": Fitting(12), "net": Fitting(7)}, [toys.Toy()], out=tmp_path / "a")
+    with pytest.raises(AdvSpurError, match=r"'random:5' has 5 outputs .*10, one output for each digit"):
+        evaluation.evaluate(["random:5"], ["embedded"], out=tmp_path / "a")
+    assert not (tmp_path / "a").exists()
+    # a head is fitted on other outputs
+    assert toys.Probed().readout.applies(12)
+    done = evaluation.evaluate(
+        {"net": toys.Net(0, 12)}, [toys.Probed()], out=tmp_path / "b", limit=5, progress=False
+    )
+    assert done.complete

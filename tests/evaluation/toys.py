@@ -107,6 +107,8 @@ class Net(torch.nn.Module):
 class Dying(Net):
     """Ends its process without a word."""
 
+    n_outputs = 3  # said, so that nobody has to try
+
     def forward(self, x):
         os._exit(9)
 

@@ -17,16 +17,17 @@ using namespace advspur::bench;
 constexpr char kUsage[] =
     "usage: advspur-bench-kernels [--threads N] [--batch N] [--side N] [--cuda] [--no-cpu] [--json] [FAMILY "
     "...]\n"
-    "families: draw render step project score dilate (default: all)\n"
+    "families: draw render step project score dilate apgd loss fab square resize (default: all)\n"
     "Checks each kernel against a plain one at three small sizes, then times it. Every call is timed next to "
     "a\n"
     "stream triad (on CUDA: a device copy); `of_stream` is the median share of its bandwidth. Also takes "
     "Google\n"
     "Benchmark's options, for example --benchmark_min_time=2 --benchmark_filter=l2 --benchmark_out=FILE.\n";
 
-const std::map<std::string, Family> kFamilies = {{"draw", random_cases}, {"render", render_cases},
-                                                 {"step", step_cases},   {"project", project_cases},
-                                                 {"score", score_cases}, {"dilate", mask_cases}};
+const std::map<std::string, Family> kFamilies = {
+    {"draw", random_cases},    {"render", render_cases}, {"step", step_cases},    {"project", project_cases},
+    {"score", score_cases},    {"dilate", mask_cases},   {"apgd", apgd_cases},    {"loss", loss_cases},
+    {"fab", hyperplane_cases}, {"square", square_cases}, {"resize", resize_cases}};
 
 // Returns how many were checked; a kernel that differs ends the program.
 int check(Family family, Setup setup) {

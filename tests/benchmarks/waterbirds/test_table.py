@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from pyadvspur import evaluation, models
+from pyadvspur import AdvSpurError, evaluation, models
 from pyadvspur.benchmarks import layouts
 from pyadvspur.benchmarks.waterbirds import layout
 from pyadvspur.cli import main
@@ -119,5 +119,5 @@ def test_a_model_with_two_outputs_needs_no_head(tmp_path, monkeypatch):
     assert run.complete
     assert not (tmp_path / "run" / "heads").exists()
     name = f"waterbirds={tmp_path / 'data'}?size=32&readout=none"
-    with pytest.warns(UserWarning, match="2 \\(landbird, waterbird\\).*readout=probe"):
+    with pytest.raises(AdvSpurError, match="2 \\(landbird, waterbird\\).*readout=probe"):
         evaluation.evaluate([MODEL], [name], out="other", progress=False)
