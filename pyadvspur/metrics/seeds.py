@@ -10,7 +10,7 @@ from pyadvspur.metrics.intervals import LEVEL
 from pyadvspur.metrics.joint import together
 from pyadvspur.metrics.lines import cells
 from pyadvspur.metrics.resample import DRAWS
-from pyadvspur.metrics.series import _positive, _text
+from pyadvspur.metrics.series import is_positive, text_of
 from pyadvspur.metrics.summary import Measures, applies, of_benchmark
 
 if TYPE_CHECKING:
@@ -49,9 +49,9 @@ def seed_spread(
             raise bad("metrics.seed_spread", "models", f"columns without {name}", "`Run.models()`")
     kinds: dict[tuple[str, str, float], dict[str, str]] = {}
     for row in models.drop_duplicates("model").to_dict("records"):
-        norm, seed = _text(row["norm"]), _text(row["seed"])
-        trained = _positive(row["eps"]) and norm not in ("", "none", "standard")
-        key = (_text(row["arch"]), norm if trained else "", float(row["eps"]) if trained else 0.0)
+        norm, seed = text_of(row["norm"]), text_of(row["seed"])
+        trained = is_positive(row["eps"]) and norm not in ("", "none", "standard")
+        key = (text_of(row["arch"]), norm if trained else "", float(row["eps"]) if trained else 0.0)
         if seed and (key[0] or norm):
             kinds.setdefault(key, {}).setdefault(seed, str(row["model"]))
     measures = measures if hasattr(measures, "get") else tuple(measures)

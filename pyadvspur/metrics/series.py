@@ -43,8 +43,8 @@ def find_series(models: pd.DataFrame, least: int = 3) -> list[Series]:
     standard: dict[tuple[str, str], list[str]] = {}
     trained: dict[tuple[str, str, str], list[tuple[float, str]]] = {}
     for row in models.drop_duplicates("model").to_dict("records"):
-        norm, arch, seed = _text(row["norm"]), _text(row.get("arch")), _text(row.get("seed"))
-        if _positive(row["eps"]) and norm not in ("", "none", "standard"):
+        norm, arch, seed = text_of(row["norm"]), text_of(row.get("arch")), text_of(row.get("seed"))
+        if is_positive(row["eps"]) and norm not in ("", "none", "standard"):
             trained.setdefault((norm, arch, seed), []).append((float(row["eps"]), str(row["model"])))
         elif arch or norm:
             standard.setdefault((arch, seed), []).append(str(row["model"]))
@@ -71,13 +71,15 @@ def clusters(series: list[Series]) -> list[list[int]]:
     return sorted((places for _, places in found), key=lambda places: places[0])
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
+    """A name or number of a frame's cell as text; "" where nothing is known."""
     if value is None or (isinstance(value, float) and not isfinite(value)):
         return ""
     return str(int(value)) if isinstance(value, float) and value == int(value) else str(value)
 
 
-def _positive(eps: Any) -> bool:
+def is_positive(eps: Any) -> bool:
+    """Whether a cell holds a training radius above 0."""
     try:
         return float(eps) > 0
     except (TypeError, ValueError):

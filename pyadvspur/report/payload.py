@@ -85,6 +85,7 @@ def _models(frame: pd.DataFrame, names: list[str]) -> list[dict[str, Any]]:
                 "norm": "standard" if standard else norm if norm and label != name else "other",
                 "eps": _number(row["eps"]) if isinstance(row["eps"], (int, float)) else None,
                 "label": label if known and label != name else "", "standard": standard,
+                "seed": selection.seed_of(row),
             }
         )  # fmt: skip
     return found

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from pyadvspur.metrics.series import text_of
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -163,12 +165,18 @@ def training_label(row: pd.Series) -> str:
 
 
 def lines(models: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
-    """(norm, architecture, models by training radius): a standard model begins every line of its architecture."""
+    """(norm, architecture, models by training radius): a standard model begins every line of its architecture. Where
+    there are several training seeds, each has lines of its own, and its number goes with the architecture's name."""
     import pandas as pd
 
     known = models[models.apply(_known, axis=1)]
+    seeds = [seed_of(row) for _, row in known.iterrows()]
+    arches = known["arch"].fillna("").astype(str)
+    if len(set(seeds)) > 1:
+        parts = [(arch, f"seed {seed}" if seed else "") for arch, seed in zip(arches, seeds)]
+        arches = pd.Series([" ".join(filter(None, part)) for part in parts], index=known.index)
     found = []
-    for arch, group in known.groupby(known["arch"].fillna("").astype(str), sort=True):
+    for arch, group in known.groupby(arches, sort=True):
         trained = group[[isinstance(n, str) and _positive(e) for n, e in zip(group["norm"], group["eps"])]]
         standard = group.drop(trained.index)
         for norm, line in trained.groupby("norm", sort=True):
@@ -180,6 +188,11 @@ def lines(models: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
     if len(others):
         found.append(("other", "", others))
     return sorted(found, key=lambda item: (item[0], item[1]))
+
+
+def seed_of(row: pd.Series) -> str:
+    """The training seed as text; "" = not known."""
+    return text_of(row.get("seed"))
 
 
 def _known(row: pd.Series) -> bool:

@@ -22,8 +22,8 @@ _NOTE = (
     "Series: one norm, architecture and training seed, from the standard network on. rho: Spearman's rank correlation "
     "with the training radius, over series their mean. p: from all orders in which the networks of a series could have "
     "come (over series Page's test); Holm: corrected for all rows of this table. Change: least squares over the order "
-    "of radii, from one end of a series to the other, in the metric's units. Brackets hold 95 % intervals: other images, "
-    "these networks (paired bootstrap)"
+    "of radii, from one end of a series to the other, in the metric's units. Brackets hold 95 % intervals: other "
+    "images, these networks (paired bootstrap)"
 )
 _WIDE = "; in the last column also other networks of the kind (mixed model: every series has its own level and slope)."
 _SEEDS = (

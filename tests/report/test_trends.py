@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pyadvspur import attacks, evaluation, metrics, report
-from pyadvspur.report import adversarial, trends
+from pyadvspur.report import adversarial, selection, trends
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "evaluation"))
 import toys
@@ -145,3 +145,11 @@ def test_borders_that_a_licence_wants_are_drawn(runs, monkeypatch):
     assert (pixels[0, 0] == (255, 0, 0, 255)).all()
     monkeypatch.delitem(record, "frames")  # not known: nothing is shown
     assert adversarial.sheets(runs) == ([], 0)
+
+
+def test_lines_keep_seeds_apart(runs):
+    found = {(norm, arch): list(line["model"]) for norm, arch, line in selection.lines(runs.models())}
+    assert found["l2", "cnn seed 1"] == ["standard-0.0-1", *(f"l2-{r}-1" for r in RADII)]
+    assert len(found) == 4
+    for figure in report.figures(runs).values():
+        assert figure.axes

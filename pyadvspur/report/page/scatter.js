@@ -116,12 +116,13 @@ function joined(found, px, py) {
   const rows = new Map();
   for (const p of found) {
     if (p.model.standard || p.model.norm === 'other') continue;
-    if (!rows.has(p.model.series)) rows.set(p.model.series, []);
-    rows.get(p.model.series).push(p);
+    const line = `${p.model.series}|${p.model.seed}`;
+    if (!rows.has(line)) rows.set(line, []);
+    rows.get(line).push(p);
   }
   return [...rows.values()].map((line) => {
     line.sort((one, two) => one.model.eps - two.model.eps);
-    const start = found.find((p) => p.model.standard && p.model.arch === line[0].model.arch);
+    const start = found.find((p) => p.model.standard && p.model.arch === line[0].model.arch && p.model.seed === line[0].model.seed);
     const path = (start ? [start, ...line] : line).map((p) => `${px(p.x[0]).toFixed(1)} ${py(p.y[0]).toFixed(1)}`).join('L');
     const dim = state.marked >= 0 ? ' dim' : '';
     return svg('path', { class: `link${line[0].model.open ? ' dash' : ''}${dim}`, d: `M${path}`, vars: colourOf(line[0].model) });
