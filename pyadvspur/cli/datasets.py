@@ -65,9 +65,14 @@ def sample(
     damaged: Annotated[
         bool, typer.Option("--damaged", help="Spoil four images: truncated, empty, a web page, missing.")
     ] = False,
+    json_: Json = False,
 ) -> None:
     """Write a small generated copy in the benchmark's true layout, from embedded digits and photographs."""
     from pyadvspur.benchmarks import layouts
+    from pyadvspur.cli.printing import print_json
 
     count = layouts.sample(name, folder, per_class=per_class, seed=seed, damaged=damaged)
+    if json_:
+        print_json({"folder": folder, "files": count})
+        return
     print(f"wrote {count} files under {folder}")

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from pyadvspur.cli.printing import Json, print_json
+
 
 def finetune(
     model: Annotated[str, typer.Argument(help="A name for models.load.")],
@@ -24,6 +26,7 @@ def finetune(
     seed: Annotated[int, typer.Option(help="Of the new last layer, order and augmentation.")] = 0,
     device: Annotated[str | None, typer.Option(help="cpu or cuda. Default: cuda where there is one.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    json_: Json = False,
 ) -> None:
     """Fine-tune all weights on a benchmark's own training images; the same command goes on after Ctrl-C.
 
@@ -39,5 +42,8 @@ def finetune(
     except KeyboardInterrupt:
         print("\nInterrupted. Run the same command again to go on.", file=sys.stderr)
         raise typer.Exit(130) from None
+    if json_:
+        print_json({"out": out, "history": done.history})
+        return
     best = done.history["clean_accuracy"].max()
     print(f"wrote {out}; highest plain validation accuracy {best:.1%}. Evaluate it: --model {out}")

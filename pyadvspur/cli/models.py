@@ -92,11 +92,17 @@ def verify(
 def convert(
     file: Annotated[Path, typer.Argument(help="A checkpoint: .ckpt, .pt, .pth or .safetensors.")],
     out: Annotated[Path, typer.Argument(help="Where to write; ends in .safetensors and must not exist.")],
+    json_: Json = False,
 ) -> None:
     """Write a checkpoint as safetensors, every weight once, with what is known about it."""
     from pyadvspur import models
+    from pyadvspur.cli.printing import print_json
 
     info = models.convert(file, out)
+    if json_:
+        sizes = {"bytes_before": file.stat().st_size, "bytes": out.stat().st_size}
+        print_json({"file": file, "out": out, **sizes, "info": info})
+        return
     sizes = f"{file.stat().st_size / 1e6:.1f} MB to {out.stat().st_size / 1e6:.1f} MB"
     print(f"wrote {out}: {sizes}, equal to {file.name} bit for bit")
     if "arch" in info:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pyadvspur.cli.printing import Json, print_json
+
 if TYPE_CHECKING:
     import torch
 
@@ -43,6 +45,7 @@ def train(
     seed: Annotated[int, typer.Option(help="Of first weights, order, starts and augmentation.")] = 0,
     device: Annotated[str | None, typer.Option(help="cpu or cuda. Default: cuda where there is one.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    json_: Json = False,
 ) -> None:
     """Train a series of networks with one recipe; the same command goes on after Ctrl-C.
 
@@ -68,6 +71,7 @@ def train(
             norm, radius, ramp=ramp, **shared
         )
     held, check = _data("data", data), None if validation is None else _data("validation", validation)
+    trained = []
     for name, recipe in plans.items():
         network = _network(model, seed).to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         try:
@@ -75,8 +79,12 @@ def train(
         except KeyboardInterrupt:
             print(f"\nInterrupted. Run the same command again to go on (--out {out}).", file=sys.stderr)
             raise typer.Exit(130) from None
-        last = ", ".join(f"{key} {value:.4g}" for key, value in done.history.iloc[-1].items())
-        print(f"{out / name}/last.safetensors: {last}")
+        trained.append({"name": name, "weights": out / name / "last.safetensors", "history": done.history})
+        if not json_:
+            last = ", ".join(f"{key} {value:.4g}" for key, value in done.history.iloc[-1].items())
+            print(f"{out / name}/last.safetensors: {last}")
+    if json_:
+        print_json(trained)
 
 
 def _network(name: str, seed: int) -> torch.nn.Module:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -48,6 +49,10 @@ def test_a_series_is_trained_and_another_run_does_not_touch_it(tmp_path):
     ]
     before = [file.read_bytes() for file in files]
     assert len(set(before)) == 3
+    done = advspur(tmp_path, *command[:5], *command[7:-1], "again", "--json", "--quiet")
+    told = json.loads(done.stdout)
+    assert [row["name"] for row in told] == ["standard", "l2_eps0.1", "l2_eps1_4"]
+    assert all(len(row["history"]) == 2 and (tmp_path / row["weights"]).exists() for row in told)
     refused = advspur(tmp_path, *command)  # mine:data draws other images each time: another run
     assert refused.returncode == 2
     assert "another run" in refused.stderr
