@@ -1,7 +1,6 @@
 """ImageNet-9 and ObjectNet from the command line, with 1000 outputs, against slow computations on the files."""
 
 import math
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,6 @@ from pyadvspur import evaluation
 from pyadvspur.benchmarks.imagenet9.classes import DIRECTORIES, class_of_output
 from pyadvspur.benchmarks.imagenet_wnids import WNIDS
 from pyadvspur.benchmarks.objectnet.classes import OUTPUTS
-from pyadvspur.cli import main
 
 NETS = """
 import torch
@@ -31,21 +29,9 @@ class Linear(torch.nn.Module):
 """
 
 
-def advspur(*arguments):
-    sys.argv = ["advspur", *map(str, arguments)]
-    with pytest.raises(SystemExit) as left:
-        main()
-    return left.value.code or 0
-
-
 @pytest.fixture(autouse=True)
-def _here(tmp_path, monkeypatch):
-    (tmp_path / "my_linear.py").write_text(NETS)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", sys.argv)
-    monkeypatch.syspath_prepend(tmp_path)
-    yield
-    sys.modules.pop("my_linear", None)
+def _here(here):
+    here("my_linear", NETS)
 
 
 def _features(path, side, border=0):
@@ -81,7 +67,7 @@ def _metrics(folder):
     return frame[frame["attack"] == "none"].set_index("measure")
 
 
-def test_imagenet9(capsys):
+def test_imagenet9(advspur, capsys):
     assert advspur("datasets", "sample", "imagenet9", "in9", "--per-class", "3") == 0
     root, classes = Path("in9"), class_of_output()
     own = [classes.index(label) for label in range(9)]
@@ -117,7 +103,7 @@ def test_imagenet9(capsys):
     assert abs(found["BG-gap, relative"] - (same - rand) / same) <= 1e-12
 
 
-def test_objectnet(capsys):
+def test_objectnet(advspur, capsys):
     assert advspur("datasets", "sample", "objectnet", "on", "--per-class", "3") == 0
     side, wnids = 64, {wnid: k for k, wnid in enumerate(WNIDS)}
     val = [p for p in sorted(Path("on/imagenet/val").rglob("*.JPEG")) if p.parent.name != WNIDS[0]]

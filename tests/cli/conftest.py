@@ -1,10 +1,8 @@
 """Two small finished runs that several tests read: the same experiment on other networks."""
 
-import sys
-
 import pytest
 
-from pyadvspur import cli, evaluation
+from pyadvspur import evaluation
 
 ATTACKS = ["linf:1/255,4/255(steps=1)"]
 
@@ -24,14 +22,11 @@ def runs(tmp_path_factory):
 
 
 @pytest.fixture
-def advspur(monkeypatch, capsys):
-    """Run the command in this process: advspur(...) -> (exit code, stdout, stderr)."""
+def output_of(advspur, capsys):
+    """Run the command in this process: output_of(...) -> (exit code, stdout, stderr)."""
 
     def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["advspur", *map(str, arguments)])
         capsys.readouterr()
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        return left.value.code or 0, *capsys.readouterr()
+        return advspur(*arguments), *capsys.readouterr()
 
     return run

@@ -63,9 +63,9 @@ def test_nothing_is_compared_that_does_not_compare(runs):
         card.make(evaluation.load(runs / "a"), "embedded:cnn_standart")
 
 
-def test_command(runs, advspur, tmp_path):
+def test_command(runs, output_of, tmp_path):
     files = tmp_path / "x.html", tmp_path / "x.md"
-    code, out, _ = advspur("card", A, "--run", runs / "a", "-o", files[0], "-o", files[1])
+    code, out, _ = output_of("card", A, "--run", runs / "a", "-o", files[0], "-o", files[1])
     assert code == 0
     assert "Percentiles are among the 22 embedded networks" in out
     page, text = (file.read_text(encoding="utf-8") for file in files)
@@ -75,11 +75,11 @@ def test_command(runs, advspur, tmp_path):
         assert "BG-gap" in shown
         assert "higher than" in shown
     assert not re.findall(r'(?:src|href)="?(?!#)|@import|url\(', page)  # nothing is fetched
-    code, out, _ = advspur("card", A, "--run", runs / "a", "-o", files[0], "--json")
+    code, out, _ = output_of("card", A, "--run", runs / "a", "-o", files[0], "--json")
     found = json.loads(out)
     assert (code, found["model"]) == (0, A)
-    assert advspur("card", A, "--run", runs / "a", "-o", tmp_path / "x.pdf")[0] == 2
-    assert advspur("card", A, "--run", runs / "a", "--limit", 3)[0] == 2
+    assert output_of("card", A, "--run", runs / "a", "-o", tmp_path / "x.pdf")[0] == 2
+    assert output_of("card", A, "--run", runs / "a", "--limit", 3)[0] == 2
 
 
 def test_names_are_text(runs, tmp_path):
@@ -97,9 +97,9 @@ def test_what_attacks_say_of_gradients_is_a_caveat(runs, monkeypatch):
     assert "embedded/mixed_same, linf:1/255,4/255(steps=1): gradients vanish" in card.make(run, A).caveats
 
 
-def test_evaluates_where_there_is_no_run(advspur, tmp_path):
+def test_evaluates_where_there_is_no_run(output_of, tmp_path):
     asked = ["-a", "linf:1/255,4/255(steps=1)", "--limit", 10, "-q"]
-    code, out, err = advspur("card", A, "-o", tmp_path / "c.md", *asked)
+    code, out, err = output_of("card", A, "-o", tmp_path / "c.md", *asked)
     assert code == 0, err
     assert "n = " in out
     assert evaluation.load(tmp_path / "c-run").complete

@@ -1,12 +1,9 @@
 """`advspur challenge` on a generated copy."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
-
-from pyadvspur.cli import main
 
 NETS = """
 import torch
@@ -30,24 +27,12 @@ def thousand():
 """
 
 
-def advspur(*arguments):
-    sys.argv = ["advspur", *map(str, arguments)]
-    with pytest.raises(SystemExit) as left:
-        main()
-    return left.value.code or 0
-
-
 @pytest.fixture(autouse=True)
-def _here(tmp_path, monkeypatch):
-    (tmp_path / "my_colours.py").write_text(NETS)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", sys.argv)
-    monkeypatch.syspath_prepend(tmp_path)
-    yield
-    sys.modules.pop("my_colours", None)
+def _here(here):
+    here("my_colours", NETS)
 
 
-def test_prints_counts_and_goes_on(capsys):
+def test_prints_counts_and_goes_on(advspur, capsys):
     assert advspur("datasets", "sample", "imagenet9", "in9", "--per-class", "1") == 0
     run = ["challenge", "imagenet9=in9?size=224", "--model", "my_colours:nine", "--out", "runs/c.json"]
     assert advspur(*run, "--limit", "3") == 0
@@ -65,12 +50,12 @@ def test_prints_counts_and_goes_on(capsys):
     assert "another model_fingerprint" in capsys.readouterr().err
 
 
-def test_other_benchmarks_are_refused(capsys):
+def test_other_benchmarks_are_refused(advspur, capsys):
     assert advspur("challenge", "embedded", "--model", "my_colours:nine", "--out", "c.json") == 2
     assert "takes imagenet9=DIR" in capsys.readouterr().err
 
 
-def test_a_damaged_copy_is_refused_by_file(capsys):
+def test_a_damaged_copy_is_refused_by_file(advspur, capsys):
     assert advspur("datasets", "sample", "imagenet9", "in9", "--per-class", "1", "--damaged") == 0
     assert advspur("datasets", "verify", "imagenet9", "in9") == 1
     assert "other counts" in capsys.readouterr().out

@@ -5,8 +5,6 @@ import sys
 
 import pytest
 
-from pyadvspur.cli import main
-
 NETS = """
 import torch
 
@@ -22,22 +20,9 @@ def nan():
 """
 
 
-def advspur(*arguments):
-    """Run the command in this process; returns its exit code."""
-    sys.argv = ["advspur", *map(str, arguments)]
-    with pytest.raises(SystemExit) as left:
-        main()
-    return left.value.code or 0
-
-
 @pytest.fixture(autouse=True)
-def _here(tmp_path, monkeypatch):
-    (tmp_path / "my_nets.py").write_text(NETS)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", sys.argv)
-    monkeypatch.syspath_prepend(tmp_path)
-    yield
-    sys.modules.pop("my_nets", None)
+def _here(here):
+    here("my_nets", NETS)
 
 
 def test_help_is_light():
@@ -61,7 +46,7 @@ def test_help_is_light():
         assert f"  {command} " in shown
 
 
-def test_own_network_on_jpegs_in_the_true_layout(capsys):
+def test_own_network_on_jpegs_in_the_true_layout(advspur, capsys):
     assert advspur("datasets", "sample", "imagenet9", "in9", "--per-class", "2") == 0
     assert advspur("datasets", "verify", "imagenet9", "in9") == 0
     capsys.readouterr()
@@ -77,7 +62,7 @@ def test_own_network_on_jpegs_in_the_true_layout(capsys):
     assert "holds another run" in capsys.readouterr().err
 
 
-def test_a_failed_unit_is_an_exit_code(capsys):
+def test_a_failed_unit_is_an_exit_code(advspur, capsys):
     assert advspur("datasets", "sample", "imagenet9", "in9", "--per-class", "1") == 0
     models = ["-m", "my_nets:nan", "-m", "my_nets:small"]
     assert advspur("evaluate", *models, "-b", "imagenet9=in9", "-o", "runs/b", "--quiet") == 1
@@ -87,7 +72,7 @@ def test_a_failed_unit_is_an_exit_code(capsys):
     assert "my_nets:small" in shown.out or "small" in shown.out
 
 
-def test_errors_are_one_line(capsys):
+def test_errors_are_one_line(advspur, capsys):
     for arguments, text in [
         (["evaluate", "-m", "my_nets:smal", "-b", "imagenet9=nowhere", "-o", "x"], "nowhere"),
         (["evaluate", "-m", "my_nets:small", "-b", "imagenet", "-o", "x"], "Did you mean 'imagenet9'"),
@@ -103,7 +88,7 @@ def test_errors_are_one_line(capsys):
         assert "Traceback" not in shown.err
 
 
-def test_ctrl_c_says_how_to_go_on(capsys, monkeypatch):
+def test_ctrl_c_says_how_to_go_on(advspur, capsys, monkeypatch):
     import pyarrow.parquet as pq
 
     assert advspur("datasets", "sample", "imagenet9", "in9", "--per-class", "1") == 0
@@ -124,7 +109,7 @@ def test_ctrl_c_says_how_to_go_on(capsys, monkeypatch):
     assert advspur(*run) == 0
 
 
-def test_every_command_has_help(capsys):
+def test_every_command_has_help(advspur, capsys):
     from pyadvspur.cli.commands import COMMANDS
 
     for name in COMMANDS:
@@ -132,7 +117,7 @@ def test_every_command_has_help(capsys):
         assert f"Usage: advspur {name}" in capsys.readouterr().out
 
 
-def test_info_and_lists(capsys):
+def test_info_and_lists(advspur, capsys):
     assert advspur("info") == 0
     assert "instruction_set" in capsys.readouterr().out
     assert advspur("experiment") == 0

@@ -69,20 +69,20 @@ def test_models_are_named_where_they_are_not_clear(runs):
         evaluation.compare(runs / "a", runs / "b", ("embedded:cnn_standart", C))
 
 
-def test_command(runs, advspur, tmp_path):
-    code, out, err = advspur("compare", A, B, "--run", runs / "a", "--csv", tmp_path / "d.csv")
+def test_command(runs, output_of, tmp_path):
+    code, out, err = output_of("compare", A, B, "--run", runs / "a", "--csv", tmp_path / "d.csv")
     assert (code, err) == (0, f"wrote {tmp_path / 'd.csv'}\n")
     assert "BG-gap" in out
     assert "p Holm" in out
     table = pd.read_csv(tmp_path / "d.csv")
-    code, out, err = advspur("compare", runs / "a", runs / "b", "-m", A, "-m", C, "--json")
+    code, out, err = output_of("compare", runs / "a", runs / "b", "-m", A, "-m", C, "--json")
     assert code == 0
     found = json.loads(out)
     assert len(found["measures"]) == (table["table"] == "measures").sum()
     assert found["pairs"] == [[A, C]]
     assert None in [row["p"] for row in found["measures"]]  # NaN is no JSON
-    code, out, err = advspur("compare", runs / "b", runs / "c")
+    code, out, err = output_of("compare", runs / "b", runs / "c")
     assert (code, out) == (2, "")
     assert "not the same experiment" in err
-    code, _, err = advspur("compare", runs / "b", runs / "c", "--allow-different")
+    code, _, err = output_of("compare", runs / "b", runs / "c", "--allow-different")
     assert (code, err) == (0, "Not the same experiment: seed (0, 1)\n")

@@ -1,27 +1,13 @@
 """`advspur datasets`, options after a question mark, and what `evaluate` says of images that cannot be used."""
 
-import sys
-
 import pytest
 
 from pyadvspur import benchmarks
-from pyadvspur.cli import main
+
+pytestmark = pytest.mark.usefixtures("here")
 
 
-def advspur(*arguments):
-    sys.argv = ["advspur", *map(str, arguments)]
-    with pytest.raises(SystemExit) as left:
-        main()
-    return left.value.code or 0
-
-
-@pytest.fixture(autouse=True)
-def _here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", sys.argv)
-
-
-def test_list_has_one_line_a_benchmark(capsys):
+def test_list_has_one_line_a_benchmark(advspur, capsys):
     assert advspur("datasets", "list") == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == benchmarks.names()
@@ -29,7 +15,7 @@ def test_list_has_one_line_a_benchmark(capsys):
     assert any("https://" in line for line in lines)
 
 
-def test_options_follow_a_question_mark(capsys):
+def test_options_follow_a_question_mark(advspur, capsys):
     assert advspur("datasets", "sample", "waterbirds", "wb") == 0
     assert advspur("datasets", "verify", "waterbirds", "wb?size=32") == 0
     assert advspur("datasets", "verify", "waterbirds", "wb?sise=32") == 2
@@ -37,14 +23,14 @@ def test_options_follow_a_question_mark(capsys):
     assert benchmarks.parse("waterbirds=wb?size=32").preprocessing == "pil-bilinear-37x37-32"
 
 
-def test_another_size_is_answered_with_what_to_write(capsys):
+def test_another_size_is_answered_with_what_to_write(advspur, capsys):
     assert advspur("datasets", "sample", "waterbirds", "wb") == 0
     run = ["evaluate", "-m", "embedded:cnn_standard", "-o", "runs/a", "-q"]
     assert advspur(*run, "-b", "waterbirds=wb") == 2
     assert "Write waterbirds=wb?size=32" in capsys.readouterr().err
 
 
-def test_a_truncated_image_costs_its_row(capsys, tmp_path):
+def test_a_truncated_image_costs_its_row(advspur, capsys, tmp_path):
     assert advspur("datasets", "sample", "waterbirds", "wb") == 0
     named = "waterbirds=wb?size=32&readout=none"
     before = _errors(named)
@@ -70,21 +56,21 @@ def _errors(name):
     return {error for batch in batches for error in batch.errors or () if error}
 
 
-def test_options_already_given_are_kept_in_what_to_write(capsys):
+def test_options_already_given_are_kept_in_what_to_write(advspur, capsys):
     assert advspur("datasets", "sample", "waterbirds", "wb") == 0
     run = ["evaluate", "-m", "embedded:cnn_standard", "-o", "runs/a", "-q", "-b"]
     assert advspur(*run, "waterbirds=wb?val=true&size=224&readout=none") == 2
     assert "Write waterbirds=wb?val=true&readout=none&size=32 for" in capsys.readouterr().err
 
 
-def test_a_switch_takes_true_or_false(capsys):
+def test_a_switch_takes_true_or_false(advspur, capsys):
     assert advspur("datasets", "sample", "waterbirds", "wb") == 0
     capsys.readouterr()
     assert advspur("datasets", "verify", "waterbirds", "wb?val=maybe") == 2
     assert "option 'val' got 'maybe', takes true or false" in capsys.readouterr().err
 
 
-def test_names_of_files_are_whole_in_tables(capsys, tmp_path):
+def test_names_of_files_are_whole_in_tables(advspur, capsys, tmp_path):
     assert advspur("datasets", "sample", "rival10", "[red]r") == 0
     assert advspur("datasets", "verify", "rival10", "[red]r") == 1  # one mask is missing
     shown = "".join(capsys.readouterr().out.split())

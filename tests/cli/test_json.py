@@ -15,7 +15,6 @@ from pyadvspur.cli import printing
 from pyadvspur.cli.commands import COMMANDS
 
 
-
 def commands():
     """Every command's words and function."""
     for name, (where, _) in COMMANDS.items():
@@ -33,9 +32,9 @@ def test_every_command_has_json():
     assert without == set()
 
 
-def test_json_is_all_of_stdout(advspur, tmp_path, runs):
+def test_json_is_all_of_stdout(output_of, tmp_path, runs):
     def read(*arguments, expected=0):
-        code, out, _ = advspur(*arguments, "--json")
+        code, out, _ = output_of(*arguments, "--json")
         assert code == expected
         return json.loads(out)
 
@@ -50,7 +49,10 @@ def test_json_is_all_of_stdout(advspur, tmp_path, runs):
     assert read("models", "verify", bad, expected=1)[0]["ok"] is False
     assert read("datasets", "sample", "waterbirds", tmp_path / "w")["files"] > 4
     weights = models.load("embedded:cnn_linf_eps4")
-    torch.save({"model": {f"module.model.{k}": v for k, v in weights.network.state_dict().items()}}, tmp_path / "a.pt")
+    torch.save(
+        {"model": {f"module.model.{k}": v for k, v in weights.network.state_dict().items()}},
+        tmp_path / "a.pt",
+    )
     made = read("models", "convert", tmp_path / "a.pt", tmp_path / "a.safetensors")
     assert made["bytes"] == (tmp_path / "a.safetensors").stat().st_size
     assert "embedded-suite" in [row["name"] for row in read("experiment")]
@@ -71,7 +73,7 @@ def test_json_is_all_of_stdout(advspur, tmp_path, runs):
     assert {"measure", "value", "low", "high", "n"} <= set(found["metrics"][0])
 
 
-def test_curves_are_under_the_table(advspur, runs):
+def test_curves_are_under_the_table(output_of, runs):
     options = [
         "-m",
         "embedded:cnn_linf_eps4",
@@ -82,7 +84,7 @@ def test_curves_are_under_the_table(advspur, runs):
         "--limit",
         30,
     ]
-    code, out, _ = advspur("evaluate", *options, "-o", runs / "b")
+    code, out, _ = output_of("evaluate", *options, "-o", runs / "b")
     assert code == 0
     assert "linf 1/255, 4/255" in out
     assert "\x1b" not in out  # no terminal, no colours

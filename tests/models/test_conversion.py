@@ -4,30 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 
 import pytest
 import torch
 from safetensors import safe_open
 
 from pyadvspur import AdvSpurError, models
-from pyadvspur.cli import main
 from pyadvspur.models import checkpoint, registry
 
 NAME = "resnet18_linf_eps8.0"
 
 
-def advspur(*arguments):
-    """Run the command in this process; returns its exit code."""
-    sys.argv = ["advspur", *map(str, arguments)]
-    with pytest.raises(SystemExit) as left:
-        main()
-    return left.value.code or 0
-
-
 @pytest.fixture(autouse=True)
 def _argv(monkeypatch):
-    monkeypatch.setattr(sys, "argv", sys.argv)
     monkeypatch.setenv("COLUMNS", "200")
 
 
@@ -35,7 +24,7 @@ def _row(found, item):
     return found[found["item"] == item].iloc[0]
 
 
-def test_a_released_network(save, robustness, small_state, capsys):
+def test_a_released_network(advspur, save, robustness, small_state, capsys):
     path = save(robustness(small_state), f"{NAME}.ckpt")
     found = models.verify(path)
     assert found["ok"].all()
@@ -77,7 +66,7 @@ def test_a_released_network(save, robustness, small_state, capsys):
         models.load("resnet18_l2_eps1")
 
 
-def test_what_is_wrong_is_said(save, robustness, small_state, capsys):
+def test_what_is_wrong_is_said(advspur, save, robustness, small_state, capsys):
     tensors = robustness(small_state, (0.5, 0.5, 0.5))
     tensors["module.attacker.model.fc.bias"] = tensors["module.attacker.model.fc.bias"] + 1
     tensors["module.model.bn1.bias"] = torch.full((64,), torch.nan)
@@ -100,7 +89,7 @@ def test_what_is_wrong_is_said(save, robustness, small_state, capsys):
     assert not [name for name in os.listdir() if not name.endswith(".ckpt")]
 
 
-def test_networks_of_any_kind(save, capsys):
+def test_networks_of_any_kind(advspur, save, capsys):
     torch.manual_seed(0)
     state = torch.nn.Linear(3, 2).state_dict()
     path = save({f"module.{key}": value for key, value in state.items()}, "mine.pt")
@@ -148,12 +137,12 @@ def test_absurd_shapes_are_a_row(save, small_state):
         models.load("resnet18@absurd.pt")
 
 
-def test_missing_files_are_a_row(tmp_path, capsys):
+def test_missing_files_are_a_row(advspur, tmp_path, capsys):
     assert advspur("models", "verify", tmp_path / "none.ckpt", tmp_path) == 1
     assert capsys.readouterr().out.count("refused") == 2
 
 
-def test_list(capsys):
+def test_list(advspur, capsys):
     assert advspur("models", "list", "salman20") == 0
     shown = capsys.readouterr().out
     assert shown.count("released") >= 20

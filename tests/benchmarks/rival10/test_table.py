@@ -1,6 +1,5 @@
 """The whole way from the command line to the table, against a slow computation that shares no code with it."""
 
-import sys
 from collections import defaultdict
 
 import numpy as np
@@ -12,7 +11,6 @@ from safetensors.numpy import load_file
 from pyadvspur import evaluation, models, report, streams
 from pyadvspur.benchmarks import layouts
 from pyadvspur.benchmarks.rival10.layout import number
-from pyadvspur.cli import main
 from pyadvspur.reference import random
 
 MODEL = "embedded:cnn_l2_eps0.25"
@@ -27,13 +25,6 @@ LEVELS = {
     "l2": {f"l2={v * SIDE / 224:g}": float(f"{v * SIDE / 224:.6g}") for v in (30, 60, 90, 120, 150, 180)},
 }
 TRIALS = 2
-
-
-def advspur(*arguments):
-    sys.argv = ["advspur", *map(str, arguments)]
-    with pytest.raises(SystemExit) as left:
-        main()
-    return left.value.code or 0
 
 
 def read(root):
@@ -83,16 +74,14 @@ def rfs(fg, bg):
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(advspur, tmp_path_factory):
     folder = tmp_path_factory.mktemp("rival")
-    before = sys.argv
     layouts.sample("rival10", folder / "data", per_class=4, seed=5)
     name = f"rival10={folder / 'data'}?size={SIDE}&levels=hard&trials={TRIALS}"
     assert (
         advspur("evaluate", "-m", MODEL, "-b", name, "-a", "linf:1/255(steps=2)", "-o", folder / "run", "-q")
         == 0
     )
-    sys.argv = before
     return folder
 
 

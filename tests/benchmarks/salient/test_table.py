@@ -3,7 +3,6 @@
 import csv
 import json
 import re
-import sys
 from collections import defaultdict
 
 import numpy as np
@@ -16,7 +15,6 @@ from pyadvspur import evaluation, report, streams
 from pyadvspur.benchmarks import layouts
 from pyadvspur.benchmarks.salient.features import spurious
 from pyadvspur.benchmarks.salient.index import number
-from pyadvspur.cli import main
 from pyadvspur.reference import random
 
 SIDE, TRIALS, STD = 32, 3, 1.5
@@ -46,13 +44,6 @@ class Nearest(torch.nn.Module):
 def make():
     return Nearest()
 """
-
-
-def advspur(*arguments):
-    sys.argv = ["advspur", *map(str, arguments)]
-    with pytest.raises(SystemExit) as left:
-        main()
-    return left.value.code or 0
 
 
 def view(image):
@@ -101,14 +92,13 @@ def class_mean(correct, keys):
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys, "argv", sys.argv)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     layouts.sample("salient", tmp_path / "data", per_class=5, seed=2)
     return tmp_path
 
 
-def test_the_table_equals_a_slow_computation(folder, capsys):
+def test_the_table_equals_a_slow_computation(advspur, folder, capsys):
     wnids, images, parts = read(folder / "data")
     keys = sorted(images)
     small = {key: images[key].reshape(8, 4, 8, 4, 3).mean((1, 3)).transpose(2, 0, 1) / 255 for key in keys}

@@ -2,7 +2,6 @@
 
 import csv
 import re
-import sys
 
 import numpy as np
 import pytest
@@ -12,17 +11,9 @@ from PIL import Image
 from pyadvspur import AdvSpurError, evaluation, models
 from pyadvspur.benchmarks import layouts
 from pyadvspur.benchmarks.waterbirds import layout
-from pyadvspur.cli import main
 
 MODEL = "embedded:cnn_standard"
 GRID = (1.0, 0.7, 0.3, 0.1, 0.07, 0.03, 0.01)
-
-
-def advspur(*arguments):
-    sys.argv = ["advspur", *map(str, arguments)]
-    with pytest.raises(SystemExit) as left:
-        main()
-    return left.value.code or 0
 
 
 def newton(x, y, c):
@@ -83,8 +74,7 @@ def slow(root, rule):
 
 
 @pytest.mark.parametrize("rule", ["average", "worst-group"])
-def test_the_table_equals_a_slow_computation(tmp_path, monkeypatch, capsys, rule):
-    monkeypatch.setattr(sys, "argv", sys.argv)
+def test_the_table_equals_a_slow_computation(advspur, tmp_path, monkeypatch, capsys, rule):
     monkeypatch.chdir(tmp_path)
     layouts.sample("waterbirds", tmp_path / "data", per_class=6, seed=3)
     name = f"waterbirds={tmp_path / 'data'}?size=32&rule={rule}"
