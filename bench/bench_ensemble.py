@@ -7,12 +7,18 @@ Needs a folder with the weights and images (--data, or the variable ADVSPUR_DEV_
 One checker judges both: a sample counts as broken where a plain call of the model misclassifies the point and it lies
 in ball and box, to 1e-6 of the radius for us, to 1e-3 for the peer, whose projections round. Ours must confirm every
 find; the accuracies are compared before any time is printed.
+
+--save adds the row of a case, network, norm and preset, to results/ensemble.json as soon as it is measured, in the
+place of an older one: cases can be run one by one (--only), and a run that was cut off goes on where it stopped with
+--missing. cpu_ratio: of processor seconds of all threads, which other work on the machine disturbs less than time.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+import time
 import warnings
 from pathlib import Path
 
@@ -36,6 +42,7 @@ CASES = [
     ("mnist_cnn_pgd", "l2", 2.5),
     ("mnist_cnn_pgd", "l1", 12.0),
 ]
+NORMS = ("linf", "l2", "l1")
 ALLOWED = 0.002  # of all images, above the peer
 
 
@@ -77,8 +84,38 @@ def options(parser) -> None:
     )
     parser.add_argument("--norm", default="", choices=["", "linf", "l2", "l1"])
     parser.add_argument("--images", type=int, default=0, help="0: 500, or 50 with --quick")
-    parser.add_argument("--preset", default="standard", help="what runs on our side")
+    parser.add_argument("--preset", default="standard", help="what runs on our side; others with --peer none")
+    parser.add_argument(
+        "--missing", action="store_true", help="leave out cases that results/ensemble.json has"
+    )
     parser.add_argument("--peer", default="autoattack", choices=[*PEERS, "none"])
+
+
+def kept() -> list[dict[str, object]]:
+    """The rows of earlier runs."""
+    file = common.RESULTS / "ensemble.json"
+    return json.loads(file.read_text())["rows"] if file.exists() else []
+
+
+def key(row: dict[str, object]) -> tuple:
+    names = [name for name, *_ in CASES]
+    return row["preset"] != "standard", row["preset"], names.index(row["network"]), NORMS.index(row["norm"])
+
+
+def save(run: common.Run, row: dict[str, object]) -> None:
+    """The row beside those of other cases; every row says on how many threads and under which load it was taken."""
+    rows = [old for old in kept() if key(old) != key(row)] + [row]
+    run.rows, mine = sorted(rows, key=key), run.rows
+    try:
+        run.finish()
+    finally:
+        run.rows = mine
+
+
+def timed(work):
+    """What work returns, and its processor seconds."""
+    start = time.process_time()
+    return work(), time.process_time() - start
 
 
 def main() -> None:
@@ -88,49 +125,59 @@ def main() -> None:
     warnings.simplefilter("ignore", RuntimeWarning)
     folder = Path(run.options.data)
     folder = folder / "data" if (folder / "data").is_dir() else folder
-    n = run.options.images or (50 if run.quick else 500)
+    n, preset = run.options.images or (50 if run.quick else 500), run.options.preset
+    have = {key(row) for row in kept()} if run.options.missing else set()
     for name, norm, eps in CASES:
         if run.options.only not in f"{name} {norm}" or run.options.norm not in ("", norm):
             continue
-        model, x, y = networks.load(folder, name, n)
-        for parameter in model.parameters():
-            parameter.requires_grad_(False)  # a courtesy to the peer; ours never asks for their gradients
-        stand: dict[str, torch.Tensor] = {}
-        results: dict[str, attacks.AttackResult] = {}
+        if key({"preset": preset, "network": name, "norm": norm}) in have:
+            continue
+        row = one(run, folder, name, norm, eps, n, preset)
+        run.row(**row)
+        print(common.table([row]), flush=True)
+        if run.options.save:
+            save(run, row)
+    if not run.options.save:
+        run.finish()
 
-        def ours(given=(model, x, y, norm, eps), stand=stand, results=results):
-            model, x, y, norm, eps = given
-            results["ours"] = attacks.ensemble(model, x, y, norm, eps, preset=run.options.preset)
-            stand["ours"] = holds(model, x, y, results["ours"].x_adv, norm, eps, 1e-6)
 
-        def peer(given=(model, x, y, norm, eps), stand=stand):
-            model, x, y, norm, eps = given
-            found = PEERS[run.options.peer](model, x, y, norm, eps)
-            stand["peer"] = holds(model, x, y, found, norm, eps, 1e-3)
+def one(
+    run: common.Run, folder: Path, name: str, norm: str, eps: float, n: int, preset: str
+) -> dict[str, object]:
+    model, x, y = networks.load(folder, name, n)
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)  # a courtesy to the peer; ours never asks for their gradients
+    found: dict[str, object] = {}
+    cpu: dict[str, float] = {}
 
-        compared = run.options.peer != "none" and (norm != "l1" or run.options.peer == "autoattack")
-        cases = {"ours": ours} | ({"peer": peer} if compared else {})
-        times = run.measure(cases, run.options.repeats or 1, warmup=0)
-        result = results["ours"]
-        run.check(
-            f"{name} {norm}: verdicts a plain call does not confirm",
-            int((stand["ours"] == result.broken).sum()),
-        )
-        robust = {who: float(s.float().mean()) for who, s in stand.items()}
-        if compared:
-            excess = max(robust["ours"] - robust["peer"], 0.0)
-            run.check(f"{name} {norm}: robust accuracy above the peer's", excess, allowed=ALLOWED + 1e-9)
-        by = {m: int((result.broken_by == i).sum()) for i, m in enumerate(result.members)}
-        if compared:
-            columns = common.against(times, "ours", "peer")
-        else:
-            columns = {"ours_ms": times["ours"].median * 1e3}
-        run.row(
-            network=name, norm=norm, eps=round(eps, 4), n=n, ours=robust["ours"], peer=robust.get("peer", float("nan")),
-            **columns, broken_by=" ".join(f"{m}:{k}" for m, k in by.items() if k),
-        )  # fmt: skip
-        print(common.table(run.rows[-1:]), flush=True)
-    run.finish()
+    def ours() -> None:
+        found["ours"], cpu["ours"] = timed(lambda: attacks.ensemble(model, x, y, norm, eps, preset=preset))
+
+    def peer() -> None:
+        found["peer"], cpu["peer"] = timed(lambda: PEERS[run.options.peer](model, x, y, norm, eps))
+
+    compared = run.options.peer != "none" and (norm != "l1" or run.options.peer == "autoattack")
+    times = run.measure(
+        {"ours": ours} | ({"peer": peer} if compared else {}), run.options.repeats or 1, warmup=0
+    )
+    result = found["ours"]
+    stands = {"ours": holds(model, x, y, result.x_adv, norm, eps, 1e-6)}
+    unconfirmed = int((stands["ours"] == result.broken).sum())
+    run.check(f"{name} {norm}: verdicts a plain call does not confirm", unconfirmed)
+    robust = {"ours": float((~result.broken).float().mean())}
+    columns = {"ours_ms": times["ours"].median * 1e3}
+    if compared:
+        robust["peer"] = float(holds(model, x, y, found["peer"], norm, eps, 1e-3).float().mean())
+        excess = max(robust["ours"] - robust["peer"], 0.0)
+        run.check(f"{name} {norm}: robust accuracy above the peer's", excess, allowed=ALLOWED + 1e-9)
+        columns = common.against(times, "ours", "peer") | {"cpu_ratio": cpu["peer"] / cpu["ours"]}
+        columns.pop("spread")
+    by = {m: int((result.broken_by == i).sum()) for i, m in enumerate(result.members)}
+    return {
+        "network": name, "norm": norm, "eps": round(eps, 4), "n": n, "preset": preset, "ours": robust["ours"],
+        "peer": robust.get("peer", float("nan")), **columns, "threads": torch.get_num_threads(),
+        "load": round(os.getloadavg()[0], 1), "broken_by": " ".join(f"{m}:{k}" for m, k in by.items() if k),
+    }  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -131,7 +131,7 @@ class Square(Searcher):
         left = math.log(125 / MARKS[number], 5)  # 1: as far to go as from the earlier mark to this
         if MARKS[number] == 5:
             clean = margin(self.forward.logits(batch.x0), batch.y, batch.target)
-            hopeless = (best + 1.5 * left * fell < 0) & (best - clean < 0.5 * (reached - clean))
+            hopeless = (best + 2 * left * fell < 0) & (best - clean < 0.6 * (reached - clean))
         else:
             hopeless = (best + 2 * left * fell < 0) | ((best + left * fell < 0) & (best < reached))
         hopeless &= batch.alive
