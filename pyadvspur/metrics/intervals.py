@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isnan, nan, sqrt
-from statistics import NormalDist
 
 from pyadvspur.errors import bad
+from pyadvspur.wilson import wilson
 
 LEVEL = 0.95
 
@@ -44,16 +44,7 @@ def proportion_interval(successes: float, n: int, level: float = LEVEL) -> tuple
         raise bad("metrics.proportion_interval", "level", level, "a number in (0, 1)")
     if not 0 <= successes <= n:
         raise bad("metrics.proportion_interval", "successes", successes, f"a number in [0, n = {n}]")
-    if n == 0:
-        return 0.0, 1.0
-    z = NormalDist().inv_cdf(0.5 + level / 2)
-    p = successes / n
-    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    # the ends are exact where rounding would miss them
-    low = 0.0 if successes == 0 else max(0.0, centre - half)
-    high = 1.0 if successes == n else min(1.0, centre + half)
-    return low, high
+    return wilson(successes, n, level)
 
 
 def proportion(successes: float, n: int, level: float = LEVEL) -> Estimate:

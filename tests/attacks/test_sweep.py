@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pyadvspur import attacks
-from pyadvspur.attacks.curve import wilson
+from pyadvspur.wilson import wilson
 
 
 def test_every_row_of_a_sweep_is_true(network, images, norm, radii):
