@@ -12,6 +12,8 @@
 namespace advspur::cpu {
 namespace {
 
+constexpr int64_t kFind = 64;  // outputs looked at together in search of the winner
+
 ADVSPUR_CLONES void widen_row(LogitType type, const uint16_t* in, int64_t k, float* out) {
   if (type == LogitType::kBfloat16) {
     for (int64_t i = 0; i < k; ++i) out[i] = widen_bfloat16(in[i]);
@@ -44,21 +46,43 @@ ADVSPUR_CLONES void row_extremes(const float* z, const int32_t* code, int64_t k,
   }
 }
 
+// A chunk's masses, and their sums in the fixed order. Two loops: in one, the compiler mixes the widths of
+// the exponential's floats and of the sums' doubles, and is twice as slow.
+ADVSPUR_CLONES void masses_of(const float* __restrict z, const int32_t* __restrict code, int64_t count,
+                              float best, float* __restrict mass) {
+  for (int64_t i = 0; i < count; ++i) {
+    mass[i] = from_bits(to_bits(exp_negative(z[i] - best)) & mask_if(code[i] != -2));
+  }
+}
+
 struct TermMass {
-  const float* z;
+  const float* mass;
   const int32_t* code;
   int32_t label;
-  float best;
   ADVSPUR_HD void operator()(int64_t i, double* out) const {
-    const float mass = code[i] != -2 ? exp_negative(z[i] - best) : 0.0f;
-    out[0] = mass;
-    out[1] = code[i] == label ? mass : 0.0f;
+    out[0] = mass[i];
+    out[1] = from_bits(to_bits(mass[i]) & mask_if(code[i] == label));
   }
 };
 
-ADVSPUR_CLONES void row_masses(const float* z, const int32_t* code, int64_t count, int32_t label, float best,
+ADVSPUR_CLONES void sum_masses(const float* mass, const int32_t* code, int64_t count, int32_t label,
                                double* out) {
-  sum_chunk<2>(count, TermMass{z, code, label, best}, out);
+  sum_chunk<2>(count, TermMass{mass, code, label}, out);
+}
+
+// The first competing output with this logit.
+ADVSPUR_CLONES int64_t first_with(const float* __restrict z, const int32_t* __restrict code, int64_t k,
+                                  float best) {
+  for (int64_t start = 0; start < k; start += kFind) {
+    const int64_t stop = start + kFind < k ? start + kFind : k;
+    uint32_t any = 0;
+    for (int64_t i = start; i < stop; ++i) any |= mask_if(z[i] == best) & mask_if(code[i] != -2);
+    if (any == 0) continue;
+    for (int64_t i = start; i < stop; ++i) {
+      if (z[i] == best && code[i] != -2) return i;
+    }
+  }
+  return k - 1;
 }
 
 void score_row(const Score& s, int64_t row, const float* z) {
@@ -70,17 +94,18 @@ void score_row(const Score& s, int64_t row, const float* z) {
   const float best = r.own > r.other ? r.own : r.other;
   if (r.finite) {
     double lane[2][kLanes] = {};
+    float mass[kChunk];
     for (int64_t c = 0; c < chunks_of(s.k); ++c) {
+      const int64_t at = c * kChunk, count = chunk_size(s.k, c);
       double out[2];
-      row_masses(z + c * kChunk, s.codes + c * kChunk, chunk_size(s.k, c), label, best, out);
+      masses_of(z + at, s.codes + at, count, best, mass);
+      sum_masses(mass, s.codes + at, count, label, out);
       lane[0][c % kLanes] += out[0];
       lane[1][c % kLanes] += out[1];
     }
     r.mass = fold_lanes(lane[0]);
     r.own_mass = fold_lanes(lane[1]);
-    int64_t i = 0;
-    while (i < s.k - 1 && (s.codes[i] == -2 || z[i] != best)) ++i;
-    r.winner = s.codes[i];
+    r.winner = s.codes[first_with(z, s.codes, s.k, best)];
   }
   write_verdict(s, row, r);
 }

@@ -109,5 +109,5 @@ def test_a_model_with_two_outputs_needs_no_head(tmp_path, monkeypatch):
     assert run.complete
     assert not (tmp_path / "run" / "heads").exists()
     name = f"waterbirds={tmp_path / 'data'}?size=32&readout=none"
-    with pytest.raises(AdvSpurError, match="2 \\(landbird, waterbird\\).*readout=probe"):
+    with pytest.raises(AdvSpurError, match=r"2 \(landbird, waterbird\).*readout=probe"):
         evaluation.evaluate([MODEL], [name], out="other", progress=False)
