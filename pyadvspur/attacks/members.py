@@ -67,7 +67,11 @@ MEMBERS: dict[str, Member] = {
 # nearest to, Square as long as the margin falls fast enough, and what climbs a loss only where the looks brought the
 # margin down by half. docs/attacks.md says what that saves. fast: a tenth of the work.
 _LOOK = "fab(steps=30,n_targets=1)"
-_LOOKS = {"linf": ("pgd", _LOOK), "l2": ("pgd", _LOOK), "l1": ("pgd(steps=5)", "pgd(steps=10)", "pgd(steps=20)")}
+_LOOKS = {
+    "linf": ("pgd", _LOOK),
+    "l2": ("pgd", _LOOK),
+    "l1": ("pgd(steps=5)", "pgd(steps=10)", "pgd(steps=20)"),
+}
 _TOWARDS = "apgd(loss=dlr_targeted{},reach=0.5)"
 _ALL = ("apgd", "apgd(loss=dlr_targeted)", "fab", "square")
 PRESETS: dict[str, dict[str, tuple[str, ...]]] = {

@@ -17,6 +17,7 @@ from pyadvspur.attacks.forward import CHUNK_CPU, CHUNK_CUDA, Forward
 from pyadvspur.attacks.losses import signed_margin
 from pyadvspur.attacks.result import AttackResult, attack_once
 from pyadvspur.attacks.searcher import Batch, Found, Searcher
+from pyadvspur.attacks.square_ahead import Lead, ask
 from pyadvspur.attacks.stage import Stage, settle, whole
 from pyadvspur.errors import bad
 from pyadvspur.native.square import settle_, square_
@@ -73,27 +74,40 @@ class Square(Searcher):
             )  # fmt: skip
         batch = self._begin(batch, restart)
         batch = self._judge(batch, found, first=True)
-        tiles, size = None, None
-        for query in range(self.queries):
+        tiles, size, query, lead, number = None, None, 0, Lead(), stream(SQUARE, restart)
+        stops = self._stops()
+        while query < self.queries:
             if not len(batch):
                 return
             if (now := windows.share(query, self.queries, self.p)) != size:
                 size = now
                 tiles = self._resize(batch, size)
-            square_(
-                batch.x, batch.best, batch.x0, norm=self.norm, eps=batch.eps, ids=batch.ids, field=batch.field,
-                side=batch.side, window=batch.window, seed=self.seed, stream=stream(SQUARE, restart), query=query,
-                tiles=tiles, tile_at=batch.tile_at, mask=batch.mask,
-            )  # fmt: skip
-            batch = self._judge(batch, found)
-            for number, mark in enumerate(MARKS):
-                if self.screen and query + 1 == self.queries * mark // 125:
-                    batch.marks[:, number] = batch.best_margin
-                    batch = self._without_prospect(batch, found, number)
+            left = next(stop for stop in stops if stop > query) - query
+            together = lead.at(self.forward, int(batch.alive.sum()), batch.x, left)
+            if together > 1:
+                batch = batch.select(batch.alive.nonzero()[:, 0])
+                ask(self, batch, found, range(query, query + together), tiles, number, lead)
+            else:
+                square_(
+                    batch.x, batch.best, batch.x0, norm=self.norm, eps=batch.eps, ids=batch.ids, field=batch.field,
+                    side=batch.side, window=batch.window, seed=self.seed, stream=number, query=query,
+                    tiles=tiles, tile_at=batch.tile_at, mask=batch.mask,
+                )  # fmt: skip
+                batch = self._judge(batch, found)
+            query += together
+            for place, mark in enumerate(MARKS):
+                if self.screen and query == self.queries * mark // 125:
+                    batch.marks[:, place] = batch.best_margin
+                    batch = self._without_prospect(batch, found, place)
         self._count(batch, found, batch.alive)
         batch = batch.select(batch.alive.nonzero()[:, 0])
         batch.best_loss = batch.best_margin
         found.held(batch)
+
+    def _stops(self) -> list[int]:
+        """Numbers of queries at which something else happens: other windows, prospects, the end."""
+        marks = {self.queries * mark // 125 for mark in MARKS} if self.screen else set()
+        return sorted(marks | windows.changes(self.queries, self.p) | {self.queries})
 
     def _begin(self, batch: Batch, restart: int) -> SquareBatch:
         """The first points: what a smaller radius found, brought to this one, or stripes and tiles."""
@@ -151,26 +165,15 @@ class Square(Searcher):
         """Ask the model about batch.x: hand over what broke, keep what is worse for it. The samples that go on."""
         logits = self.forward.logits(batch.x)
         batch.asked += 1
-        worse = margin(logits, batch.y, batch.target)
-        predicted = logits.argmax(1)
-        hit = (predicted != batch.y) if batch.target is None else (predicted == batch.target)
-        finite = logits.isfinite().all(1)
-        if not bool(finite.all()):
-            found.nonfinite_logits[batch.row] += ~finite & batch.alive
-            worse = torch.where(finite, worse, float("-inf"))
-            hit &= finite
+        if first and self.kind == "ce":
+            batch.scale = _scale(logits)
+        loss, worse, hit, finite = self.value(logits, batch)
+        found.nonfinite_logits[batch.row] += ~finite & batch.alive
         hits = (hit & batch.alive).nonzero()[:, 0]
         if len(hits):
             broke = batch.select(hits)
             found.note(broke, distance(broke.x, broke.x0, self.norm))
-            self._count(batch, found, found.broken[batch.row] & batch.alive)
-            batch.alive &= ~found.broken[batch.row]
-        loss = worse
-        if self.kind == "ce":
-            if first:
-                batch.scale = _scale(logits)
-            loss = entropy(logits, batch.y, batch.target, batch.scale)
-            loss = torch.where(finite & loss.isfinite(), loss, float("-inf"))
+            self.bury(batch, found)
         if first:
             batch.best_loss, batch.best_margin = loss, worse
         else:
@@ -179,6 +182,34 @@ class Square(Searcher):
             batch.best_margin = torch.where(better, worse, batch.best_margin)
             self._keep(batch, better)
         return self._compact(batch) if len(hits) else batch
+
+    def value(self, logits: torch.Tensor, batch: SquareBatch):
+        """At these logits: the loss that a query has to raise, the margin, whether the sample broke, finiteness."""
+        worse = margin(logits, batch.y, batch.target)
+        predicted = logits.argmax(1)
+        hit = (predicted != batch.y) if batch.target is None else (predicted == batch.target)
+        finite = logits.isfinite().all(1)
+        worse = torch.where(finite, worse, float("-inf"))
+        loss = worse
+        if self.kind == "ce":
+            loss = entropy(logits, batch.y, batch.target, batch.scale)
+            loss = torch.where(finite & loss.isfinite(), loss, float("-inf"))
+        return loss, worse, hit & finite, finite
+
+    def take(self, batch: SquareBatch, rows: torch.Tensor, part: SquareBatch, loss, worse) -> None:
+        """part.x, one row for each of these rows of batch, is what they go on from where the loss rose."""
+        better = loss > batch.best_loss[rows]
+        rows = rows[better]
+        batch.best[rows], batch.best_loss[rows], batch.best_margin[rows] = (
+            part.x[better],
+            loss[better],
+            worse[better],
+        )
+
+    def bury(self, batch: SquareBatch, found: Found) -> None:
+        """Samples that broke take no part any more."""
+        self._count(batch, found, found.broken[batch.row] & batch.alive)
+        batch.alive &= ~found.broken[batch.row]
 
     def _keep(self, batch: SquareBatch, better: torch.Tensor) -> None:
         if self.norm == "linf":

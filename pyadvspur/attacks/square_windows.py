@@ -24,6 +24,13 @@ def share(query: int, queries: int, p: float) -> float:
     return p / 2 ** sum(at > bound for bound in _HALVINGS)
 
 
+@lru_cache(maxsize=64)
+def changes(queries: int, p: float) -> frozenset[int]:
+    """The queries from which windows have another share."""
+    shares = [share(query, queries, p) for query in range(queries)]
+    return frozenset(query for query in range(1, queries) if shares[query] != shares[query - 1])
+
+
 def sides(area: torch.Tensor, height: int, width: int, norm: str) -> torch.Tensor:
     """Heights and widths of windows of these areas (B,), in pixels: int32 (B, 2).
 
