@@ -1,4 +1,4 @@
-"""The presets of `attacks.ensemble` beside each other on the same images: what fast and standard leave, what each costs.
+"""The presets of `attacks.ensemble` beside each other on the same images: what fast and standard leave, at what cost.
 
 Needs a folder with the weights and images (--data, or the variable ADVSPUR_DEV_DATA). By default the last 100 images of
 a file: bench_ensemble.py takes the first ones, and settings were looked at there. Every find is checked by a plain call

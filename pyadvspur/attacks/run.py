@@ -155,6 +155,7 @@ class Run:
         """Attack the survivors at radii eps (B,), stage by stage, each on what is left. warm: a stage's first restart
         starts from the worst point so far.
         """
+        self.least_margin = self.clean_margin.clone()  # what another radius reached says little of this one
         self._reuse_hints(eps)
         for number, (stage, searcher) in enumerate(zip(self.stages, self.searchers)):
             tried = self._standing(eps)
@@ -175,7 +176,7 @@ class Run:
         return (~self.found.broken & (eps > 0)).nonzero()[:, 0]
 
     def reached(self) -> torch.Tensor:
-        """By which share of the clean margin any point found so far brought it down: (B,); 1 is the boundary."""
+        """By which share of the clean margin any point found at these radii brought it down: (B,); 1: the boundary."""
         if self.batch.targets is not None:  # the margin of the right class says nothing of another's
             return torch.ones_like(self.clean_margin)
         return 1 - self.least_margin / self.clean_margin

@@ -1,8 +1,8 @@
 """Square on few samples: several queries of a sample in one call of the model.
 
-Most queries change nothing. So the next ones are all asked from the point that is best now. Up to the first that changes
-it the answers are those of asking one by one; the later ones are thrown away and asked again. What comes out is the same
-to the last bit, and a call that would be mostly padding is full.
+Most queries change nothing. So the next ones are all asked from the point that is best now. Up to the first that
+changes it the answers are those of asking one by one; the later ones are thrown away and asked again. What comes out is
+the same to the last bit, and a call that would be mostly padding is full.
 """
 
 from __future__ import annotations
