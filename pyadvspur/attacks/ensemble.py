@@ -27,11 +27,11 @@ def ensemble(
 ) -> AttackResult:
     """Attack with each member in turn; a sample that one of them breaks is done.
 
-    preset: "standard" (AutoAttack's composition for the norm, whole runs where there are prospects), "exhaustive" (all of
-    its budget), "fast", or members with options, in order: ["pgd", "apgd(loss=dlr,steps=50)", "square(queries=1000)"];
+    preset: "standard" (AutoAttack's members for the norm, whole runs where there are prospects), "exhaustive" (all its
+    budget), "fast", or members with options, in order: ["pgd", "apgd(loss=dlr,steps=50)", "square(queries=1000)"].
     reach=0.5 among the options keeps a member to samples whose margin earlier members brought down by that share of the
-    clean one, by a sample's own record alone. `members` and `broken_by` of the result say which
-    broke what. A model without a gradient is attacked by the members that need none; the result's notes name the
+    clean one. `members` and `broken_by` of the result say which broke what. A model without a gradient is attacked by
+    the members that need none; the result's notes name the
     others. The other arguments are those of `pgd`. Source: Croce & Hein 2020, AutoAttack.
     """
     where = "attacks.ensemble"
