@@ -1,10 +1,11 @@
-"""step, project and score on a CUDA device, as a share of the device's copy bandwidth; needs a GPU."""
+"""render, step, project and score on a CUDA device, as a share of the device's copy bandwidth; needs a GPU."""
 
 from __future__ import annotations
 
 import common  # first: it sets how idle OpenMP threads wait
 import torch
 
+from pyadvspur import masking
 from pyadvspur.labels import LabelMap
 from pyadvspur.native.project import project_
 from pyadvspur.native.score import score
@@ -44,12 +45,41 @@ def images(run: common.Run, batch: int, layout: torch.memory_format, copy: float
         def update(x=x, norm=norm, radii=radii, sizes=sizes, moved=moved):
             step_(x, there, slope, norm=norm, eps=radii, step_size=sizes, moved=moved)
 
-        def shrink(delta=delta, norm=norm, radii=radii):
-            project_(delta, norm=norm, eps=radii, x0=there)
+        # Radii that go down: a projection of what already lies inside would end at once.
+        down = radii.clone()
+
+        def shrink(delta=delta, norm=norm, shrinking=down):
+            project_(delta, norm=norm, eps=shrinking.mul_(0.995), x0=there)
 
         times = common.measure_cuda({"step": update, "project": shrink}, calls=4)
         row(run, f"step {norm}", name, times["step"], 16 * x.numel(), copy)
         row(run, f"project {norm}", name, times["project"], 12 * x.numel(), copy)
+
+
+def variants(run: common.Run, batch: int, dtype: torch.dtype, channels_last: bool, copy: float) -> None:
+    """The clean image, noise on the foreground and on the background: uint8 in, three images out."""
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (batch, 224, 224, 3), dtype=torch.uint8, generator=generator)
+    masks = torch.randint(0, 2, (batch, 224, 224), dtype=torch.uint8, generator=generator) * 255
+    table = [masking.clean(), masking.noise("foreground", std=0.25), masking.noise("background", std=0.25)]
+    options = {"ids": torch.arange(batch), "seed": 0, "dtype": dtype, "channels_last": channels_last}
+    few = masking.render(
+        images[:2], masks[:2], masking.Variants(table), **(options | {"ids": torch.arange(2)})
+    )
+    there = (images.cuda(), masks.cuda())
+    same = masking.render(
+        there[0][:2], there[1][:2], masking.Variants(table), **(options | {"ids": torch.arange(2)})
+    )
+    name = f"{batch}x3x224x224 {str(dtype)[6:]} {'NHWC' if channels_last else 'NCHW'}"
+    run.check(f"render {name}: equals the CPU", (few.float() - same.cpu().float()).abs().max().item(), 0.0)
+    options["ids"] = options["ids"].cuda()
+    for count in (1, 3):  # the clean one alone is memory traffic; noise is drawn, which is arithmetic
+        chosen = masking.Variants(table[:count])
+        work = {"render": lambda chosen=chosen: masking.render(*there, chosen, **options)}
+        moved = (
+            batch * 224 * 224 * (3 + (count > 1) + 3 * count * torch.empty((), dtype=dtype).element_size())
+        )
+        row(run, f"render {count}", name, common.measure_cuda(work, calls=4)["render"], moved, copy)
 
 
 def logits(run: common.Run, rows: int, k: int, dtype: torch.dtype, copy: float) -> None:
@@ -75,6 +105,8 @@ def main() -> None:
     for layout in (torch.contiguous_format, torch.channels_last):
         images(run, 16 if run.quick else 256, layout, copy)
     for dtype in (torch.float32, torch.bfloat16):
+        for channels_last in (False, True):
+            variants(run, 16 if run.quick else 256, dtype, channels_last, copy)
         logits(run, 8192, 1000, dtype, copy)
     run.finish()
 

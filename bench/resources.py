@@ -1,4 +1,5 @@
-"""What the CUDA compiler made of every kernel: registers, shared memory, spills, width of global memory accesses.
+"""What the CUDA compiler made of every kernel: registers, shared memory, spills, width of global memory accesses; and
+how many bytes the kernels move, counted where their source runs on the CPU (docs/kernels.md).
 
     python bench/resources.py --save        # results/cuda_resources.md; needs nvcc, no GPU
 
@@ -75,15 +76,46 @@ def accesses(cubin: Path) -> dict[str, Counter]:
         if match := re.search(r"Function : (\S+)", line):
             name = match[1]
             found[name] = Counter()
-        elif match := re.search(r"\b(LDG|STG)\.(\S+)", line):
+        elif match := re.search(r"\b(LDGSTS|LDG|STG)\.(\S+)", line):
             width = re.search(r"\b(64|128)\b", match[2].replace(".", " "))
-            found[name][match[1], int(width[1]) if width else 32] += 1
+            found[name]["STG" if match[1] == "STG" else "LDG", int(width[1]) if width else 32] += 1
     return found
 
 
 def demangle(names: list[str]) -> list[str]:
     text = subprocess.run(["c++filt", "-p"], input="\n".join(names), capture_output=True, text=True).stdout
     return [re.sub(r"\(anonymous namespace\)::|advspur::(cuda::)?", "", line) for line in text.splitlines()]
+
+
+# Of all calls that the checks make: calls of the families as they are mostly used.
+SHOWN = re.compile(
+    r"(step|apgd|fab_step|to_plane|square|project) (linf|l2|l1)( box)? 1x3x224x224|draw 2 5x8192$"
+    r"|score (float32|bfloat16) 9x1000 stride 1000$|loss [02] gradient 11x1000$"
+    r"|render 2x64x68 (uint8|float) to (16|32) bits (NCHW|NHWC) 5 variants$"
+)
+
+
+def traffic() -> list[str]:
+    """A table of bytes that must move and bytes that the kernels move, by call."""
+    folder = ROOT / "tests" / "cuda_on_cpu"
+    program = subprocess.run(
+        [sys.executable, folder / "build.py"], capture_output=True, text=True, check=True
+    )
+    rows, seen = (
+        ["| call | on | unit | must move | moved | read | written |", "|---|---|---|---|---|---|---|"],
+        set(),
+    )
+    for sm, families in (
+        ("90", "step project apgd hyperplane square random score loss render"),
+        ("80", "step project apgd hyperplane"),
+    ):
+        command = [program.stdout.strip(), "--traffic", "--sm", sm, *families.split()]
+        for line in subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines():
+            call, unit, must, *moved = line.split(" | ")
+            if SHOWN.match(call) and (sm, call) not in seen:
+                seen.add((sm, call))
+                rows.append(f"| {call} | sm_{sm} | {unit} | {must} | {' | '.join(moved)} |")
+    return rows
 
 
 def main() -> None:
@@ -138,7 +170,14 @@ def main() -> None:
     text = "\n".join([
         "# CUDA kernels as compiled", "", f"{version}; `python bench/resources.py --save`. No GPU was involved.", "",
         "16-byte loads, stores: of the global accesses in the machine code (an unrolled loop counts each copy; the",
-        "rest are scalars, tails and unaligned paths). Shared bytes: static only.", "", *table, "",
+        "rest are scalars, tails and unaligned paths; copies to shared memory, LDGSTS, are among the loads). Shared",
+        "bytes: static only; kernels that hold a sample on chip take up to 227 KB more, cuda/column.cuh.",
+        "", *table, "",
+        "## Bytes moved", "",
+        "Bytes a unit, counted at every load and store of the kernels' source as it runs on the CPU. Must move: every",
+        "input read once, every output written once (APGD: with a new best point). Arrays of up to 8 KB, such as one",
+        "number a sample or score's codes, stay in a cache and are not counted. On sm_80 there are no clusters:",
+        "3x224x224 goes in passes through the L2 cache, whose traffic is counted here too.", "", *traffic(), "",
     ])  # fmt: skip
     print(text)
     if options.save:

@@ -39,6 +39,26 @@ __device__ __forceinline__ void store_four(T* to, const T value[4]) {
   *reinterpret_cast<float4*>(to) = float4{part[0], part[1], part[2], part[3]};
 }
 
+// Four values or one.
+template <bool kVector, class T, int kCount>
+__device__ __forceinline__ void load_some(const T* from, T (&value)[kCount]) {
+  static_assert(kCount == (kVector ? 4 : 1));
+  if constexpr (kVector) {
+    load_four(from, value);
+  } else {
+    value[0] = *from;
+  }
+}
+template <bool kVector, class T, int kCount>
+__device__ __forceinline__ void store_some(T* to, const T (&value)[kCount]) {
+  static_assert(kCount == (kVector ? 4 : 1));
+  if constexpr (kVector) {
+    store_four(to, value);
+  } else {
+    *to = value[0];
+  }
+}
+
 // out[e] = f(e, a[e], b[e], c[e]) over this block's part of a row; out may be one of the inputs; b and c may
 // be null.
 template <bool kVector, class F>
@@ -74,12 +94,6 @@ __device__ __forceinline__ void map_row(float* out, const float* a, const float*
       if (e < n) out[e] = f(e, a[e], b == nullptr ? 0.0f : b[e], c == nullptr ? 0.0f : c[e]);
     }
   }
-}
-
-// Samples whose data (bytes_per_sample) stay in the L2 cache together: passes over a batch go group by group.
-inline int64_t group_of(int64_t bytes_per_sample) {
-  constexpr int64_t kBudget = 24 << 20;
-  return bytes_per_sample >= kBudget ? 1 : kBudget / bytes_per_sample;
 }
 
 }  // namespace advspur::cuda

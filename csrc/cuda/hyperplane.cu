@@ -1,201 +1,138 @@
 #include "advspur/hyperplane.h"
 #include "core/hyperplane.h"
-#include "cuda/launch.cuh"
+#include "cuda/edge.cuh"
+#include "cuda/elements.cuh"
 #include "cuda/mask.cuh"
-#include "cuda/reduce.cuh"
+#include "cuda/team.cuh"
 
 namespace advspur::cuda {
 namespace {
 
-// Everything is one block of kBlock threads a sample; all of them follow the same search with the same sums.
-
-struct PlaneShared {
-  double sums[2 * kWarps + 2];
-  unsigned long long bins[kPlaneBins];
-  unsigned long long most;
-  alignas(Edge) unsigned char edge_bytes[sizeof(Edge)];
-  __device__ Edge& edge() { return *reinterpret_cast<Edge*>(edge_bytes); }
-};
-
-// A view of one sample. Elements the mask forbids have w = 0 and x = x0.
-struct Row {
-  const float *x, *x0, *w;
-  MaskRow mask;
-  double pull;  // 1: x itself
-  __device__ __forceinline__ float weight(int64_t i) const {
-    return mask(static_cast<uint32_t>(i)) ? w[i] : 0.0f;
-  }
-  __device__ __forceinline__ float iterate(int64_t i) const {
-    return mask(static_cast<uint32_t>(i)) ? x[i] : x0[i];
-  }
-  __device__ __forceinline__ float back(int64_t i) const {
-    return pull != 1.0 ? pulled(iterate(i), x0[i], pull) : iterate(i);
-  }
-};
-
-// at: element -> the point's value.
-template <class At>
-__device__ void decide_edge(Decision& d, const Row& row, const At& at, int64_t n, double need,
-                            PlaneShared& shared) {
-  d.edge = 0;
-  if (threadIdx.x == 0) {
-    shared.most = 0;
-    shared.edge() = Edge{};
-  }
-  __syncthreads();
-  unsigned long long most = 0;  // doubles >= 0 keep their order as bits
-  for (int64_t i = threadIdx.x; i < n; i += kBlock) {
-    const Reach r = reach_of(at(i), row.weight(i), d.negative);
-    const unsigned long long gain =
-        __double_as_longlong(static_cast<double>(r.size) * static_cast<double>(r.room));
-    most = max(most, gain);
-  }
-  atomicMax(&shared.most, most);
-  __syncthreads();
-  const double unit = integer_unit(__longlong_as_double(shared.most), n);
-  __syncthreads();  // nobody starts the next search before all have read this one
-  if (!(unit > 0.0) || !(need * unit < 0x1p62)) return;
-  const uint64_t wanted = static_cast<uint64_t>(need * unit);
-  for (int round = 0; round < kPlaneRounds; ++round) {
-    const int shift = plane_shift(round), bits = plane_bits(round);
-    for (int b = threadIdx.x; b < kPlaneBins; b += kBlock) shared.bins[b] = 0;
-    __syncthreads();
-    const uint32_t prefix = shared.edge().prefix;
-    for (int64_t i = threadIdx.x; i < n; i += kBlock) {
-      const Reach r = reach_of(at(i), row.weight(i), d.negative);
-      const uint32_t key = to_bits(r.size);
-      if (key >> (shift + bits) == prefix) {
-        atomicAdd(&shared.bins[key >> shift & ((1u << bits) - 1u)],
-                  static_cast<unsigned long long>(to_integer(r.size, r.room, unit)));
-      }
-    }
-    __syncthreads();
-    if (threadIdx.x == 0) {
-      Edge edge = shared.edge();
-      narrow_edge(edge, round, reinterpret_cast<const uint64_t*>(shared.bins), wanted);
-      shared.edge() = edge;
-    }
-    __syncthreads();
-  }
-  d.edge = shared.edge().prefix;
-  d.share = shared.edge().share;
-  __syncthreads();
-}
-
-template <Norm kNorm, class At>
-__device__ Decision decide(const Row& row, const At& at, int64_t n, double gap, PlaneShared& shared) {
+// at, w: the columns of the point and of the hyperplane.
+template <Norm kNorm, bool kResident>
+__device__ __forceinline__ Decision decide(Team<kResident>& team, const Column<kResident>& at,
+                                           const Column<kResident>& w, double gap) {
   Decision d;
   if (!(fabs(gap) > 0.0) || !isfinite(gap)) return d;
   d.negative = gap < 0.0;
   const double need = fabs(gap);
   if constexpr (kNorm == Norm::kL1) {
-    decide_edge(d, row, at, n, need, shared);
+    find_edge(d, team, at, w, need);
   } else {
     d.s = climb(need, [&](double s) {
-      const Level now = block_level(
-          n,
-          [&](int64_t i, double* out) {
-            const Reach r = reach_of(at(i), row.weight(i), d.negative);
+      double sums[2];
+      team.template total<2>(
+          [&](int i, double* out) {
+            const Reach r = reach_of(at[i], w[i], d.negative);
             const double size = r.size, room = r.room, rate = kNorm == Norm::kL2 ? size : 1.0;
             const bool held = room <= s * rate;
             out[0] = held ? size * room : 0.0;
             out[1] = held ? 0.0 : size * rate;
           },
-          shared.sums);
-      return Climb{now.sum, now.slope};
+          sums);
+      return Climb{sums[0], sums[1]};
     });
   }
   return d;
 }
 
-template <Norm kNorm, class At>
-__device__ double length_of(const Decision& d, const Row& row, const At& at, int64_t n, PlaneShared& shared) {
+template <Norm kNorm, bool kResident>
+__device__ __forceinline__ double length_of(const Decision& d, Team<kResident>& team,
+                                            const Column<kResident>& at, const Column<kResident>& w) {
   if constexpr (kNorm == Norm::kLinf) return d.s < 1.0 ? d.s : 1.0;
-  const double total = block_level(
-                           n,
-                           [&](int64_t i, double* out) {
-                             out[0] = length_term<kNorm>(move_of<kNorm>(d, at(i), row.weight(i)));
-                             out[1] = 0.0;
-                           },
-                           shared.sums)
-                           .sum;
+  double total;
+  team.template total<1>(
+      [&](int i, double* out) { out[0] = length_term<kNorm>(move_of<kNorm>(d, at[i], w[i])); }, &total);
   return kNorm == Norm::kL2 ? sqrt(total) : total;
 }
 
-template <Norm kNorm>
-__global__ void __launch_bounds__(kBlock) plane_kernel(Plane p) {
-  ADVSPUR_SHARED(shared, PlaneShared);
-  const int64_t n = p.batch.n, sample = blockIdx.x;
-  const Row row{p.x + sample * n, p.x + sample * n, p.w + sample * n, {nullptr, 1, 1, false}, 1.0};
-  const auto at = [&](int64_t i) { return row.x[i]; };
-  const Decision d = decide<kNorm>(row, at, n, p.gap[sample], shared);
-  float* out = p.d + sample * n;
-  for (int64_t i = threadIdx.x; i < n; i += kBlock) {
-    out[i] = static_cast<float>(move_of<kNorm>(d, row.x[i], row.w[i]));
-  }
+template <Norm kNorm, bool kResident>
+__global__ void __launch_bounds__(kTeam, 1) plane_kernel(Plane p, Layout layout) {
+  const int64_t n = p.batch.n, sample = blockIdx.x / (kResident ? layout.blocks : 1), at = sample * n;
+  Team<kResident> team(n, layout, 2);
+  const auto x = team.column(0, p.x + at), w = team.column(1, p.w + at);
+  team.wait();
+  const Decision d = decide<kNorm>(team, x, w, p.gap[sample]);
+  team.write(
+      p.d + at, [&](int, float x_i, float w_i) { return static_cast<float>(move_of<kNorm>(d, x_i, w_i)); }, x,
+      w);
 }
 
-template <Norm kNorm>
-__global__ void __launch_bounds__(kBlock) fab_kernel(FabStep s) {
-  ADVSPUR_SHARED(shared, PlaneShared);
-  const int64_t n = s.batch.n, sample = blockIdx.x;
-  float* x = s.x + sample * n;
-  const float* x0 = s.x0 + sample * n;
+// Elements the mask forbids have w = 0 and x = x0.
+template <Norm kNorm, bool kResident>
+__global__ void __launch_bounds__(kTeam, 1) fab_kernel(FabStep s, Layout layout) {
+  const int64_t n = s.batch.n, sample = blockIdx.x / (kResident ? layout.blocks : 1), at = sample * n;
+  Team<kResident> team(n, layout, 3);
+  const MaskRow mask = mask_row(s.mask, n, sample);
   const double value = s.value[sample], pull = s.pull[sample];
-  const Row row{x, x0, s.w + sample * n, mask_row(s.mask, n, sample), pull};
-  const Level dot = block_level(
-      n,
-      [&](int64_t i, double* out) {
-        const float w_i = finite_or_zero(row.weight(i));
-        out[0] =
-            static_cast<double>(w_i) * (static_cast<double>(row.iterate(i)) - static_cast<double>(x0[i]));
+  const auto x0 = team.column(0, s.x0 + at), w = team.column(1, s.w + at, mask);
+  auto x = team.column(2, s.x + at, mask, s.x0 + at);
+  team.wait();
+  team.forbid(mask, &w, &x, &x0);
+  double dot[2];
+  team.template total<2>(
+      [&](int i, double* out) {
+        const float w_i = finite_or_zero(w[i]);
+        out[0] = static_cast<double>(w_i) * (static_cast<double>(x[i]) - static_cast<double>(x0[i]));
         out[1] = size_bits(w_i) != 0u ? 1.0 : 0.0;
       },
-      shared.sums);
-  const bool moves = dot.slope > 0.0 && isfinite(value);
-  if (threadIdx.x == 0) s.moved[sample] = moves;
+      dot);
+  const bool moves = dot[1] > 0.0 && isfinite(value);
+  if (team.leads()) s.moved[sample] = moves;
+  // From here on x is the point it is pulled back to.
+  team.for_own([&](int i) {
+    const float x_i = x[i];
+    *x.at(i) = moves && pull != 1.0 ? pulled(x_i, x0[i], pull) : x_i;
+  });
+  if constexpr (!kResident) x = {x.here, {nullptr, 1, 1, false}, nullptr};
+  team.sync();
   if (!moves) {
-    for (int64_t i = threadIdx.x; i < n; i += kBlock) x[i] = row.iterate(i);
+    if (kResident) team.write(s.x + at, [](int, float x_i) { return x_i; }, x);
     return;
   }
-  const auto back = [&](int64_t i) { return row.back(i); };
-  const auto start = [&](int64_t i) { return x0[i]; };
-  const Decision here = decide<kNorm>(row, back, n, -(value - (1.0 - pull) * dot.sum), shared);
-  const Decision clean = decide<kNorm>(row, start, n, -(value - dot.sum), shared);
-  const double alpha = alpha_of(length_of<kNorm>(here, row, back, n, shared),
-                                length_of<kNorm>(clean, row, start, n, shared), s.alpha_max);
-  for (int64_t i = threadIdx.x; i < n; i += kBlock) {
-    const float b = row.back(i), w = row.weight(i);
-    x[i] = mix(b, x0[i], move_of<kNorm>(here, b, w), move_of<kNorm>(clean, x0[i], w), s.eta, alpha);
-  }
+  const Decision here = decide<kNorm>(team, x, w, -(value - (1.0 - pull) * dot[0]));
+  const Decision clean = decide<kNorm>(team, x0, w, -(value - dot[0]));
+  const double alpha =
+      alpha_of(length_of<kNorm>(here, team, x, w), length_of<kNorm>(clean, team, x0, w), s.alpha_max);
+  team.write(
+      s.x + at,
+      [&](int i, float b, float x0_i, float w_i) {
+        const float w_may = kResident || mask(static_cast<uint32_t>(i)) ? w_i : 0.0f;
+        return mix(b, x0_i, move_of<kNorm>(here, b, w_may), move_of<kNorm>(clean, x0_i, w_may), s.eta, alpha);
+      },
+      x, x0, w);
+}
+
+template <class Job>
+using Kernel = void (*)(Job, Layout);
+
+// kernels: by norm, on chip or not.
+template <class Job>
+void launch_by_norm(const char* what, const Kernel<Job> (&kernels)[3][2], const Job& job, int columns,
+                    bool vector, cudaStream_t stream) {
+  const Layout layout = layout_of(job.batch.n, columns, job.norm == Norm::kL1 ? kEdgeBytes : 0, vector);
+  const bool on_chip = layout.blocks > 0;
+  const Grid chip{job.batch.samples * layout.blocks, kTeam, layout.bytes, layout.blocks},
+      global{job.batch.samples, kTeam};
+  launch(what, kernels[static_cast<int>(job.norm)][on_chip], on_chip ? chip : global, stream, job, layout);
 }
 
 }  // namespace
 
 void to_plane(const Plane& p, void* cuda_stream) {
   if (p.batch.samples == 0 || p.batch.n == 0) return;
-  const cudaStream_t stream = as_stream(cuda_stream);
-  const unsigned grid = static_cast<unsigned>(p.batch.samples);
-  if (p.norm == Norm::kLinf) {
-    launch("to_plane", plane_kernel<Norm::kLinf>, {grid, kBlock}, stream, p);
-  } else if (p.norm == Norm::kL2) {
-    launch("to_plane", plane_kernel<Norm::kL2>, {grid, kBlock}, stream, p);
-  } else {
-    launch("to_plane", plane_kernel<Norm::kL1>, {grid, kBlock}, stream, p);
-  }
+  const Kernel<Plane> kernels[3][2] = {{plane_kernel<Norm::kLinf, false>, plane_kernel<Norm::kLinf, true>},
+                                       {plane_kernel<Norm::kL2, false>, plane_kernel<Norm::kL2, true>},
+                                       {plane_kernel<Norm::kL1, false>, plane_kernel<Norm::kL1, true>}};
+  launch_by_norm("to_plane", kernels, p, 2, fits_vectors(p.batch.n, p.x, p.w, p.d), as_stream(cuda_stream));
 }
 
 void fab_step(const FabStep& s, void* cuda_stream) {
   if (s.batch.samples == 0) return;
-  const cudaStream_t stream = as_stream(cuda_stream);
-  const unsigned grid = static_cast<unsigned>(s.batch.samples);
-  if (s.norm == Norm::kLinf) {
-    launch("fab_step", fab_kernel<Norm::kLinf>, {grid, kBlock}, stream, s);
-  } else if (s.norm == Norm::kL2) {
-    launch("fab_step", fab_kernel<Norm::kL2>, {grid, kBlock}, stream, s);
-  } else {
-    launch("fab_step", fab_kernel<Norm::kL1>, {grid, kBlock}, stream, s);
-  }
+  const Kernel<FabStep> kernels[3][2] = {{fab_kernel<Norm::kLinf, false>, fab_kernel<Norm::kLinf, true>},
+                                         {fab_kernel<Norm::kL2, false>, fab_kernel<Norm::kL2, true>},
+                                         {fab_kernel<Norm::kL1, false>, fab_kernel<Norm::kL1, true>}};
+  launch_by_norm("fab_step", kernels, s, 3, fits_vectors(s.batch.n, s.x, s.x0, s.w), as_stream(cuda_stream));
 }
 
 }  // namespace advspur::cuda

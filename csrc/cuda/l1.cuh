@@ -1,56 +1,46 @@
-// The l1 ball and the box, one block of kBlock threads a sample: the passes of cpu/l1.cpp over data that
-// stays in the L2 cache. Every thread runs the same search and gets the same sums, so the block never
-// diverges.
+// The l1 ball and the box: the passes of cpu/l1.cpp, by a team.
 #pragma once
 
 #include "core/ball.h"
-#include "cuda/reduce.cuh"
+#include "cuda/team.cuh"
 
 namespace advspur::cuda {
 
-struct L1Shared {
-  double sums[2 * kWarps + 2];
-  uint32_t most;
-};
-
-__device__ __forceinline__ float block_max_abs(const float* v, int64_t n, L1Shared& shared) {
-  if (threadIdx.x == 0) shared.most = 0;
-  __syncthreads();
-  uint32_t most = 0;
-  for (int64_t i = threadIdx.x; i < n; i += kBlock) most = max(most, size_bits(v[i]));
-  atomicMax(&shared.most, most);
-  __syncthreads();
-  return from_bits(shared.most);
-}
-
-// The threshold of the elements at(0), ..., at(n - 1). x0 null: no box.
-template <class At>
-__device__ __forceinline__ double block_threshold_from(const float* v, const float* x0, int64_t n, double eps,
-                                                       float top, double guess, const At& at,
-                                                       L1Shared& shared) {
-  return find_threshold(eps, top, guess, [&](float t) {
-    return block_level(
-        n,
-        [&](int64_t i, double* out) {
-          const float v_i = v[at(i)];
-          const Soft u = soft_of(absolute(v_i), x0 == nullptr ? HUGE_VALF : room_of(v_i, x0[at(i)]), t);
-          out[0] = u.value;
-          out[1] = u.inside;
-        },
-        shared.sums);
+// The threshold at which the elements |v| come down to eps. kBox: each at most its room, that x0 leaves it.
+template <bool kBox, class Team, class Values>
+__device__ __forceinline__ double find_threshold_l1(Team& team, const Values& v, const Values& x0,
+                                                    float eps) {
+  uint32_t mine = 0;
+  team.for_own([&](int i) {
+    const uint32_t size = size_bits(*v.at(i));
+    mine = size > mine ? size : mine;
   });
-}
-
-__device__ __forceinline__ double block_threshold(const float* v, const float* x0, int64_t n, float eps,
-                                                  L1Shared& shared) {
-  const float top = block_max_abs(v, n, shared);
-  const int64_t m = probe_size(n);
+  const float top = from_bits(static_cast<uint32_t>(team.most(mine)));
+  const auto add = [](float v_i, float x0_i, float t, double* out) {
+    const Soft u = soft_of(absolute(v_i), kBox ? room_of(v_i, x0_i) : HUGE_VALF, t);
+    out[0] = u.value;
+    out[1] = u.inside;
+  };
+  const int m = static_cast<int>(probe_size(team.n));
   double guess = 0.0;
   if (m > 0) {
-    const auto probe = [](int64_t i) { return probe_index(i); };
-    guess = block_threshold_from(v, x0, m, static_cast<double>(eps) * m / n, top, 0.0, probe, shared);
+    guess = find_threshold(static_cast<double>(eps) * m / team.n, top, 0.0, [&](float t) {
+      double out[2];
+      team.template total_of<2>(
+          m,
+          [&](int i, double* value) {
+            const int e = static_cast<int>(probe_index(i));
+            add(v.far(e), kBox ? x0.far(e) : 0.0f, t, value);
+          },
+          out);
+      return Level{out[0], out[1]};
+    });
   }
-  return block_threshold_from(v, x0, n, eps, top, guess, [](int64_t i) { return i; }, shared);
+  return find_threshold(eps, top, guess, [&](float t) {
+    double out[2];
+    team.template total<2>([&](int i, double* value) { add(v[i], kBox ? x0[i] : 0.0f, t, value); }, out);
+    return Level{out[0], out[1]};
+  });
 }
 
 __device__ __forceinline__ float soft_signed(float v, double t, double room) {
@@ -58,34 +48,28 @@ __device__ __forceinline__ float soft_signed(float v, double t, double room) {
   return v < 0.0f ? -u : u;
 }
 
-// v <- its projection u.
-__device__ __forceinline__ void block_project_l1(float* v, const float* x0, int64_t n, float eps,
-                                                 L1Shared& shared) {
-  const double t = block_threshold(v, x0, n, eps, shared);
-  if (x0 == nullptr && !(t > 0.0)) return;
-  for (int64_t i = threadIdx.x; i < n; i += kBlock) {
-    v[i] = soft_signed(v[i], t, x0 == nullptr ? HUGE_VAL : static_cast<double>(room_of(v[i], x0[i])));
-  }
+__device__ __forceinline__ float l1_point(float v, float x0, double t) {
+  return clamp(x0 + soft_signed(v, t, room_of(v, x0)), 0.0f, 1.0f);
 }
 
-// x holds v and ends as x0 + u.
-__device__ __forceinline__ void block_move_l1(float* x, const float* x0, int64_t n, float eps,
-                                              L1Shared& shared) {
-  const auto point = [&](int64_t i, double t) {
-    return clamp(x0[i] + soft_signed(x[i], t, room_of(x[i], x0[i])), 0.0f, 1.0f);
-  };
-  const double exact = block_threshold(x, x0, n, eps, shared);
+// out <- x0 + u, where u is the projection of v. out may be where v lies.
+template <class Team, class Values>
+__device__ __forceinline__ void move_l1(Team& team, float* out, const Values& v, const Values& x0,
+                                        float eps) {
+  const double exact = find_threshold_l1<true>(team, v, x0, eps);
   const double t = tighten_threshold(exact, eps, [&](double level) {
-    return block_level(
-        n,
-        [&](int64_t i, double* out) {
-          const double left = absolute(x[i]) - level, room = room_of(x[i], x0[i]);
-          out[0] = std::fabs(static_cast<double>(point(i, level)) - static_cast<double>(x0[i]));
-          out[1] = left > 0.0 && left < room ? 1.0 : 0.0;
+    double sums[2];
+    team.template total<2>(
+        [&](int i, double* value) {
+          const float v_i = v[i], x0_i = x0[i];
+          const double left = absolute(v_i) - level, room = room_of(v_i, x0_i);
+          value[0] = std::fabs(static_cast<double>(l1_point(v_i, x0_i, level)) - static_cast<double>(x0_i));
+          value[1] = left > 0.0 && left < room ? 1.0 : 0.0;
         },
-        shared.sums);
+        sums);
+    return Level{sums[0], sums[1]};
   });
-  for (int64_t i = threadIdx.x; i < n; i += kBlock) x[i] = point(i, t);
+  team.write(out, [&](int, float v_i, float x0_i) { return l1_point(v_i, x0_i, t); }, v, x0);
 }
 
 }  // namespace advspur::cuda

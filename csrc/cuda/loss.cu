@@ -1,13 +1,10 @@
 #include "advspur/loss.h"
 #include "core/exp.h"
 #include "core/loss.h"
-#include "cuda/launch.cuh"
-#include "cuda/reduce.cuh"
+#include "cuda/rows.cuh"
 
 namespace advspur::cuda {
 namespace {
-
-constexpr int kRowsPerBlock = 8;  // one warp a row
 
 // The sum over a row in the fixed order; all lanes get it. term(i, double*).
 template <class Term>
@@ -16,7 +13,8 @@ __device__ __forceinline__ double warp_row_sum(int64_t k, const Term& term) {
   for (int64_t chunk = 0; chunk < chunks_of(k); ++chunk) {
     double out[1];
     const int64_t start = chunk * kChunk;
-    warp_sum_chunk<1>(chunk_size(k, chunk), [&](int64_t i, double* value) { term(start + i, value); }, out);
+    warp_sum_chunk<1>(
+        static_cast<int>(chunk_size(k, chunk)), [&](int i, double* value) { term(start + i, value); }, out);
     const double sum = __shfl_sync(kAll, out[0], 0);
     if (lane_id() == chunk % kLanes) mine += sum;
   }
@@ -36,11 +34,7 @@ __device__ __forceinline__ void cross_entropy_row(const Loss& s, int64_t row, co
   const int64_t apart = t >= 0 ? t : s.label[row];
   float most = -HUGE_VALF;
   for (int64_t i = lane_id(); i < s.k; i += 32) most = i != apart && z[i] > most ? z[i] : most;
-#pragma unroll
-  for (int half = 16; half > 0; half /= 2) {
-    const float other = __shfl_xor_sync(kAll, most, half);
-    most = other > most ? other : most;
-  }
+  most = warp_most(most);
   most = most / spread * kSpread;
   const double mass = warp_row_sum(s.k, [&](int64_t i, double* v) {
     const float e = exp_negative(z[i] / spread * kSpread - most);
@@ -62,10 +56,12 @@ __device__ __forceinline__ void weighted_row(const Loss& s, int64_t row, const f
 #pragma unroll
   for (int half = 16; half > 0; half /= 2) {
     Top other;
+#pragma unroll
     for (int r = 0; r < 4; ++r) {
       other.value[r] = __shfl_xor_sync(kAll, top.value[r], half);
       other.index[r] = __shfl_xor_sync(kAll, top.index[r], half);
     }
+#pragma unroll
     for (int r = 0; r < 4; ++r) insert(top, other.value[r], other.index[r]);
   }
   const Weights w =
@@ -74,6 +70,7 @@ __device__ __forceinline__ void weighted_row(const Loss& s, int64_t row, const f
   if (s.grad == nullptr) return;
   for (int64_t i = lane_id(); i < s.k; i += 32) {
     float sum = 0.0f;
+#pragma unroll
     for (int j = 0; j < 6; ++j) {
       if (w.index[j] == i) sum += w.weight[j];
     }
@@ -81,10 +78,11 @@ __device__ __forceinline__ void weighted_row(const Loss& s, int64_t row, const f
   }
 }
 
-__global__ void __launch_bounds__(32 * kRowsPerBlock) loss_kernel(Loss s) {
-  const int64_t row = blockIdx.x * int64_t{kRowsPerBlock} + warp_id();
+template <bool kCrossEntropy>
+__global__ void __launch_bounds__(256, 1) loss_kernel(Loss s, RowPlan plan) {
+  const int64_t row = blockIdx.x * int64_t{plan.warps} + warp_id();
   if (row >= s.rows) return;
-  const float* z = s.logits + row * s.stride;
+  const float* z = stage_row(s.logits + row * s.stride, s.k, plan);
   const int64_t t = s.target == nullptr ? -1 : s.target[row];
   bool broken = false;
   for (int64_t i = lane_id(); i < s.k; i += 32) broken |= finite_mask(z[i]) == 0u;
@@ -94,7 +92,7 @@ __global__ void __launch_bounds__(32 * kRowsPerBlock) loss_kernel(Loss s) {
     return;
   }
   const float spread = warp_spread(z, s.k);
-  if (s.kind == LossKind::kCrossEntropy) {
+  if constexpr (kCrossEntropy) {
     cross_entropy_row(s, row, z, t, spread);
   } else {
     weighted_row(s, row, z, t, spread);
@@ -105,8 +103,9 @@ __global__ void __launch_bounds__(32 * kRowsPerBlock) loss_kernel(Loss s) {
 
 void loss(const Loss& s, void* cuda_stream) {
   if (s.rows == 0 || s.k == 0) return;
-  const unsigned grid = static_cast<unsigned>((s.rows + kRowsPerBlock - 1) / kRowsPerBlock);
-  launch("loss", loss_kernel, {grid, 32 * kRowsPerBlock}, as_stream(cuda_stream), s);
+  const RowPlan plan = plan_rows(s.logits, s.stride, s.k, 4);
+  const auto kernel = s.kind == LossKind::kCrossEntropy ? loss_kernel<true> : loss_kernel<false>;
+  launch("loss", kernel, plan.grid(s.rows), as_stream(cuda_stream), s, plan);
 }
 
 }  // namespace advspur::cuda

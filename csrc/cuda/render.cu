@@ -113,12 +113,15 @@ __device__ __forceinline__ void for_values(F f) {
 }
 
 template <class T, bool kFast, bool kChannelsLast>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, kFast ? 3 : 2)
     render_kernel(const __grid_constant__ RenderJob job, const __grid_constant__ Shape shape) {
   ADVSPUR_SHARED(amount, float[kMaxVariants]);
-  ADVSPUR_SHARED(staging, Quad<T>[kChannelsLast && kFast ? 3 * kThreads : 1]);
+  // A warp's room to turn its pixels around: 96 quads of output, or 24 vectors of bytes.
+  constexpr int kRoom = !kFast ? 1 : kChannelsLast || sizeof(T) == 2 ? 96 * sizeof(Quad<T>) / 16 : 24;
+  ADVSPUR_SHARED(staging, uint4[kThreads / 32 * kRoom]);
+  uint4* staged = staging + threadIdx.x / 32 * kRoom;
   const int64_t sample = blockIdx.x / shape.tiles, tile = blockIdx.x % shape.tiles;
-  if (threadIdx.x < job.variants.count) {
+  if (static_cast<int>(threadIdx.x) < job.variants.count) {
     amount[threadIdx.x] = find_amount(job, shape, threadIdx.x, sample, tile == 0);
   }
   __syncthreads();
@@ -127,8 +130,8 @@ __global__ void __launch_bounds__(kThreads)
   const int64_t pixel = tile * kTile + threadIdx.x * kQuad, left = shape.pixels - pixel;
   const int n = left <= 0 ? 0 : left < kQuad ? static_cast<int>(left) : kQuad;
   float x[3][kQuad] = {}, z[3][kQuad] = {}, m[kQuad] = {};
+  load_image<kFast>(x, job.images, sample, job.width, pixel, n, staged);
   if (n > 0) {
-    load_image<kFast>(x, job.images, sample, job.width, pixel, n);
     if (shape.masks) load_mask<kFast>(m, job.masks, sample, job.width, pixel, n);
     if (shape.noise) draw_noise<kFast>(z, job, sample, shape.pixels, pixel);
   }
@@ -137,7 +140,7 @@ __global__ void __launch_bounds__(kThreads)
     const VariantKind kind = static_cast<VariantKind>(job.variants.kind[v]);
     const int region = job.variants.region[v];
     const float size = amount[v];
-    float y[3][kQuad];
+    float y[3][kQuad] = {};
     if (kind == VariantKind::kClean) {
       for_values([&](int c, int i) { y[c][i] = at_least_zero(x[c][i]); });
     } else if (kind == VariantKind::kNoiseStd || kind == VariantKind::kNoiseL2) {
@@ -147,8 +150,8 @@ __global__ void __launch_bounds__(kThreads)
       // A partner is read here and not kept: swaps are few, registers are fewer.
       if (kind == VariantKind::kFill) {
         for_values([&](int c, int i) { y[c][i] = size; });
-      } else if (n > 0) {
-        load_image<kFast>(y, job.partners, sample, job.width, pixel, n);
+      } else {
+        load_image<kFast>(y, job.partners, sample, job.width, pixel, n, staged);
       }
       for_values([&](int c, int i) {
         y[c][i] = blend(x[c][i], region_rest(region, m[i]), y[c][i], region_weight(region, m[i]));
@@ -156,12 +159,7 @@ __global__ void __launch_bounds__(kThreads)
     }
     for_values([&](int c, int i) { y[c][i] = finish(y[c][i], job.mean[c], job.scale[c]); });
     const int64_t image = v * job.n_samples + sample;
-    if constexpr (kChannelsLast) {
-      Quad<T>* staged = staging + (kFast ? threadIdx.x / 32 * 96 : 0);
-      store_interleaved<T, kFast>(job, y, image, shape.pixels, pixel, n, staged);
-    } else {
-      store_planes<T, kFast>(job, y, image, shape.pixels, pixel, n);
-    }
+    store<T, kFast, kChannelsLast>(job, y, image, shape.pixels, pixel, n, reinterpret_cast<Quad<T>*>(staged));
   }
 }
 
@@ -175,7 +173,7 @@ bool aligned(const void* data, uintptr_t bytes) {
 bool is_fast(const ImageView& v, int64_t width) {
   if (!v.data) return true;
   if (v.bytes) {
-    return v.channel == 1 && v.column == 3 && v.row == 3 * width && v.batch % 4 == 0 && aligned(v.data, 4);
+    return v.channel == 1 && v.column == 3 && v.row == 3 * width && v.batch % 16 == 0 && aligned(v.data, 16);
   }
   return v.column == 1 && v.row == width && v.channel % 4 == 0 && v.batch % 4 == 0 && aligned(v.data, 16);
 }
@@ -202,20 +200,15 @@ Shape find_shape(const RenderJob& job) {
 template <class T, bool kFast>
 void render_as(const RenderJob& job, const Shape& shape, cudaStream_t stream) {
   if (shape.norms) {
-    const unsigned blocks = static_cast<unsigned>(job.n_samples * shape.parts);
-    launch("render", norm_kernel<kFast>, {blocks, kThreads}, stream, job, shape);
+    launch("render", norm_kernel<kFast>, {job.n_samples * shape.parts, kThreads}, stream, job, shape);
   }
-  const unsigned blocks = static_cast<unsigned>(job.n_samples * shape.tiles);
-  if (job.channels_last) {
-    launch("render", render_kernel<T, kFast, true>, {blocks, kThreads}, stream, job, shape);
-  } else {
-    launch("render", render_kernel<T, kFast, false>, {blocks, kThreads}, stream, job, shape);
-  }
+  const auto kernel = job.channels_last ? render_kernel<T, kFast, true> : render_kernel<T, kFast, false>;
+  launch("render", kernel, {job.n_samples * shape.tiles, kThreads}, stream, job, shape);
 }
 
 template <class T>
 void render_as(const RenderJob& job, const Shape& shape, cudaStream_t stream) {
-  const bool fast = shape.pixels % kQuad == 0 && aligned(job.out, 16) && is_fast(job.images, job.width) &&
+  const bool fast = shape.pixels % 16 == 0 && aligned(job.out, 16) && is_fast(job.images, job.width) &&
                     is_fast(job.partners, job.width) && is_fast(job.masks, job.width);
   if (fast) {
     render_as<T, true>(job, shape, stream);

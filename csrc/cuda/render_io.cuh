@@ -1,7 +1,9 @@
 // How the render kernels read and write: four neighbouring pixels a thread.
 //
-// kFast: everything is dense and aligned and the number of pixels is divisible by four, so that all of a
-// thread's values move in whole vectors. Otherwise strides are followed one value at a time.
+// kFast: everything is dense and aligned and the number of pixels is divisible by sixteen, so that a warp
+// moves its 128 pixels 16 bytes a thread: bytes and 16-bit values are turned around in shared memory between
+// the thread that computes with them and the one that moves them. Otherwise strides are followed one value at
+// a time.
 #pragma once
 
 #include <cuda_bf16.h>
@@ -30,15 +32,26 @@ struct alignas(kQuad * sizeof(T)) Quad {
   T value[kQuad];
 };
 
+// staged: of this warp. All of its lanes call it; those beyond the image (n = 0) get nothing.
 template <bool kFast>
 __device__ void load_image(float x[3][kQuad], const ImageView& v, int64_t sample, int64_t width,
-                           int64_t pixel, int n) {
+                           int64_t pixel, int n, uint4* staged) {
   if (kFast && v.bytes) {
-    const uint8_t* data = static_cast<const uint8_t*>(v.data) + sample * v.batch + 3 * pixel;
-    const uint32_t* words = reinterpret_cast<const uint32_t*>(data);
-    const uint32_t word[3] = {__ldg(words), __ldg(words + 1), __ldg(words + 2)};
+    const int lane = threadIdx.x % 32, lanes = __popc(__ballot_sync(0xFFFFFFFFu, n == kQuad));
+    const uint8_t* first =
+        static_cast<const uint8_t*>(v.data) + sample * v.batch + 3 * (pixel - lane * kQuad);
+    if (lane < lanes * 3 / 4) staged[lane] = __ldg(reinterpret_cast<const uint4*>(first) + lane);
+    __syncwarp();
+    if (n > 0) {
+      const uint32_t* words = reinterpret_cast<const uint32_t*>(staged) + 3 * lane;
+      const uint32_t word[3] = {words[0], words[1], words[2]};
 #pragma unroll
-    for (int i = 0; i < 3 * kQuad; ++i) x[i % 3][i / 3] = byte_to_unit(word[i / 4] >> (8 * (i % 4)) & 0xFFu);
+      for (int i = 0; i < 3 * kQuad; ++i)
+        x[i % 3][i / 3] = byte_to_unit(word[i / 4] >> (8 * (i % 4)) & 0xFFu);
+    }
+    __syncwarp();
+  } else if (n == 0) {
+    return;
   } else if (kFast) {
     const float* data = static_cast<const float*>(v.data) + sample * v.batch + pixel;
 #pragma unroll
@@ -89,48 +102,48 @@ __device__ void load_mask(float m[kQuad], const MaskView& v, int64_t sample, int
   }
 }
 
-template <class T, bool kFast>
-__device__ void store_planes(const RenderJob& job, const float y[3][kQuad], int64_t image, int64_t pixels,
-                             int64_t pixel, int n) {
-  T* out = static_cast<T*>(job.out) + image * 3 * pixels + pixel;
-#pragma unroll
-  for (int c = 0; c < 3; ++c) {
-    Quad<T> four;
-#pragma unroll
-    for (int i = 0; i < kQuad; ++i) four.value[i] = cast(y[c][i], T{});
-    if constexpr (kFast) {
-      if (n == kQuad) *reinterpret_cast<Quad<T>*>(out + c * pixels) = four;
-    } else {
-      for (int i = 0; i < n; ++i) out[c * pixels + i] = four.value[i];
-    }
-  }
-}
-
-// A warp turns its 128 pixels around in shared memory, so that neighbouring lanes write neighbouring chunks.
-template <class T, bool kFast>
-__device__ void store_interleaved(const RenderJob& job, const float y[3][kQuad], int64_t image,
-                                  int64_t pixels, int64_t pixel, int n, Quad<T>* staged) {
-  Quad<T> chunk[3];
-#pragma unroll
-  for (int i = 0; i < 3 * kQuad; ++i) chunk[i / kQuad].value[i % kQuad] = cast(y[i % 3][i / 3], T{});
+// Pixels of a variant, as T. staged: of this warp, 3 * 32 quads.
+template <class T, bool kFast, bool kChannelsLast>
+__device__ void store(const RenderJob& job, const float y[3][kQuad], int64_t image, int64_t pixels,
+                      int64_t pixel, int n, Quad<T>* staged) {
   T* out = static_cast<T*>(job.out) + image * 3 * pixels;
-  if constexpr (kFast) {
-    const int lane = threadIdx.x % 32;
-    const int chunks = 3 * __popc(__ballot_sync(0xFFFFFFFFu, n == kQuad));
+  Quad<T> quad[3];  // of a channel; channels last: of the twelve values in their order
 #pragma unroll
-    for (int k = 0; k < 3; ++k) staged[3 * lane + k] = chunk[k];
-    __syncwarp();
-    Quad<T>* first = reinterpret_cast<Quad<T>*>(out + 3 * (pixel - lane * kQuad));
+  for (int i = 0; i < 3 * kQuad; ++i) {
+    quad[i / kQuad].value[i % kQuad] =
+        kChannelsLast ? cast(y[i % 3][i / 3], T{}) : cast(y[i / kQuad][i % kQuad], T{});
+  }
+  if constexpr (!kFast) {
 #pragma unroll
-    for (int k = 0; k < 3; ++k) {
-      if (32 * k + lane < chunks) first[32 * k + lane] = staged[32 * k + lane];
+    for (int i = 0; i < kQuad; ++i) {
+      if (i >= n) break;
+#pragma unroll
+      for (int c = 0; c < 3; ++c)
+        out[kChannelsLast ? 3 * (pixel + i) + c : c * pixels + pixel + i] = cast(y[c][i], T{});
     }
-    __syncwarp();
+  } else if constexpr (!kChannelsLast && sizeof(T) == 4) {
+#pragma unroll
+    for (int c = 0; c < 3; ++c) {
+      if (n == kQuad) *reinterpret_cast<Quad<T>*>(out + c * pixels + pixel) = quad[c];
+    }
   } else {
+    const int lane = threadIdx.x % 32, lanes = __popc(__ballot_sync(0xFFFFFFFFu, n == kQuad));
+    const int64_t first = pixel - lane * kQuad;
 #pragma unroll
-    for (int i = 0; i < 3 * kQuad; ++i) {
-      if (i < 3 * n) out[3 * pixel + i] = chunk[i / kQuad].value[i % kQuad];
+    for (int k = 0; k < 3; ++k) staged[kChannelsLast ? 3 * lane + k : 32 * k + lane] = quad[k];
+    __syncwarp();
+    constexpr int kPixels = 16 / sizeof(T), kVectors = 3 * 32 * kQuad / kPixels;  // of a channel; of the warp
+    const uint4* vectors = reinterpret_cast<const uint4*>(staged);
+#pragma unroll
+    for (int u = lane; u < kVectors; u += 32) {
+      if constexpr (kChannelsLast) {
+        if (u * kPixels < 3 * kQuad * lanes) reinterpret_cast<uint4*>(out + 3 * first)[u] = vectors[u];
+      } else {
+        const int c = u / (kVectors / 3), at = u % (kVectors / 3) * kPixels;
+        if (at < kQuad * lanes) *reinterpret_cast<uint4*>(out + c * pixels + first + at) = vectors[u];
+      }
     }
+    __syncwarp();
   }
 }
 

@@ -7,7 +7,7 @@
 namespace advspur::cuda {
 namespace {
 
-// Everything is one block of kBlock threads a sample; all of them hold the same windows, signs and sums.
+// Everything is one block a sample; all of its threads hold the same windows, signs and sums.
 
 // ---- linf
 
@@ -17,7 +17,7 @@ __device__ bool paint(const Square& s, int64_t sample, const Windows& at, bool f
   uint32_t changed = 0;
   for (int64_t c = 0; c < s.channels; ++c) {
     const bool up = sign_of(s, sample, c) != flip;
-    for (int64_t e = threadIdx.x; e < area; e += kBlock) {
+    for (int64_t e = threadIdx.x; e < area; e += kTeam) {
       const int64_t pixel = (at.row + e / at.width) * s.width + at.column + e % at.width;
       if (s.mask != nullptr && s.mask[sample * s.height * s.width + pixel] == 0) continue;
       const int64_t i = (sample * s.channels + c) * s.height * s.width + pixel;
@@ -32,62 +32,53 @@ __device__ bool paint(const Square& s, int64_t sample, const Windows& at, bool f
 // ---- l2 and l1: the passes of cpu/square.cpp
 
 template <Norm kNorm>
-__device__ double move_windows(const Square& s, int64_t sample, const Windows& at, double* shared) {
+__device__ __forceinline__ double move_windows(const Square& s, int64_t sample, const Windows& at,
+                                               Team<false>& team) {
   const int64_t pixels = s.height * s.width, n = s.channels * pixels, area = int64_t{at.height} * at.width;
   const float *best = s.best + sample * n, *x0 = s.x0 + sample * n;
   const uint8_t* mask = s.mask == nullptr ? nullptr : s.mask + sample * pixels;
   const float* tile = s.tiles + s.tile_at[sample] + (at.turned ? area : 0);
   float* d = s.x + sample * n;
-  const double total = block_level(
-                           n,
-                           [&](int64_t i, double* out) {
-                             out[0] = window_term<kNorm>(best[i] - x0[i]);
-                             out[1] = 0.0;
-                           },
-                           shared)
-                           .sum;
+  double total;
+  team.total<1>([&](int i, double* out) { out[0] = window_term<kNorm>(best[i] - x0[i]); }, &total);
   const double eps = s.eps[sample];
   double after = total;
-  for (int64_t i = threadIdx.x; i < n; i += kBlock) d[i] = best[i] - x0[i];
+  for (int64_t i = threadIdx.x; i < n; i += kTeam) d[i] = best[i] - x0[i];
   __syncthreads();
   for (int64_t c = 0; c < s.channels; ++c) {
     const auto old_at = [&](int64_t r, int64_t q) {
       const int64_t e = c * pixels + r * s.width + q;
       return best[e] - x0[e];
     };
-    const Level used = block_level(
-        area,
-        [&](int64_t e, double* out) {
-          const int64_t r = e / at.width, q = e % at.width;
+    double used[2];
+    team.total_of<2>(
+        static_cast<int>(area),
+        [&](int e, double* out) {
+          const int32_t r = e / at.width, q = e % at.width;
           out[0] = window_term<kNorm>(old_at(at.row + r, at.column + q));
-          const int32_t r2 = at.row2 + static_cast<int32_t>(r), q2 = at.column2 + static_cast<int32_t>(q);
+          const int32_t r2 = at.row2 + r, q2 = at.column2 + q;
           out[1] = at.first(r2, q2) ? 0.0 : window_term<kNorm>(old_at(r2, q2));
         },
-        shared);
-    const double norm1 = kNorm == Norm::kL2 ? sqrt(used.sum) : used.sum;
+        used);
+    const double norm1 = kNorm == Norm::kL2 ? sqrt(used[0]) : used[0];
     Repaint paint{sign_of(s, sample, c) ? 1.0f : -1.0f, norm1 > 0.0 ? 1.0 / norm1 : 0.0, 1.0};
     const auto new_at = [&](int64_t e) {
       const int64_t r = e / at.width, q = e % at.width;
       if (mask != nullptr && mask[(at.row + r) * s.width + at.column + q] == 0) return 0.0;
       return repaint(paint, tile[e], old_at(at.row + r, at.column + q));
     };
-    const double made = block_level(
-                            area,
-                            [&](int64_t e, double* out) {
-                              out[0] = window_term<kNorm>(new_at(e));
-                              out[1] = 0.0;
-                            },
-                            shared)
-                            .sum;
+    double made;
+    team.total_of<1>(
+        static_cast<int>(area), [&](int e, double* out) { out[0] = window_term<kNorm>(new_at(e)); }, &made);
     const double length = kNorm == Norm::kL2 ? sqrt(made) : made;
-    const double budget = budget_of<kNorm>(eps, total, used.sum + used.slope, s.channels);
+    const double budget = budget_of<kNorm>(eps, total, used[0] + used[1], s.channels);
     paint.scale = length > 0.0 ? budget / length : 0.0;
-    after += (length > 0.0 ? window_term<kNorm>(budget) : 0.0) - (used.sum + used.slope);
-    for (int64_t e = threadIdx.x; e < area; e += kBlock) {
+    after += (length > 0.0 ? window_term<kNorm>(budget) : 0.0) - (used[0] + used[1]);
+    for (int64_t e = threadIdx.x; e < area; e += kTeam) {
       d[c * pixels + (at.row2 + e / at.width) * s.width + at.column2 + e % at.width] = 0.0f;
     }
     __syncthreads();
-    for (int64_t e = threadIdx.x; e < area; e += kBlock) {
+    for (int64_t e = threadIdx.x; e < area; e += kTeam) {
       d[c * pixels + (at.row + e / at.width) * s.width + at.column + e % at.width] =
           static_cast<float>(new_at(e));
     }
@@ -97,8 +88,7 @@ __device__ double move_windows(const Square& s, int64_t sample, const Windows& a
 }
 
 template <Norm kNorm>
-__global__ void __launch_bounds__(kBlock) square_kernel(Square s) {
-  ADVSPUR_SHARED(shared, L1Shared);
+__global__ void __launch_bounds__(kTeam, 2) square_kernel(Square s, Layout layout) {
   const int64_t sample = blockIdx.x, n = s.channels * s.height * s.width;
   const Windows at = windows_of(s, sample);
   if (threadIdx.x == 0) {
@@ -110,14 +100,18 @@ __global__ void __launch_bounds__(kBlock) square_kernel(Square s) {
   if constexpr (kNorm == Norm::kLinf) {
     if (!paint(s, sample, at, false)) paint(s, sample, at, true);
   } else if constexpr (kNorm == Norm::kL2) {
-    const double total = move_windows<kNorm>(s, sample, at, shared.sums);
+    Team<false> team(n, layout, 0);
+    const double total = move_windows<kNorm>(s, sample, at, team);
     const double factor = to_sphere(total, s.eps[sample]);
-    for (int64_t i = threadIdx.x; i < n; i += kBlock) {
+    for (int64_t i = threadIdx.x; i < n; i += kTeam) {
       x[i] = clamp(static_cast<float>(x0[i] + factor * static_cast<double>(x[i])), 0.0f, 1.0f);
     }
   } else {
-    move_windows<kNorm>(s, sample, at, shared.sums);
-    block_move_l1(x, x0, n, s.eps[sample], shared);
+    Team<false> team(n, layout, 0);
+    move_windows<kNorm>(s, sample, at, team);
+    const MaskRow all{nullptr, 1, 1, false};
+    move_l1(team, x, Column<false>{x, all, nullptr}, Column<false>{const_cast<float*>(x0), all, nullptr},
+            s.eps[sample]);
   }
 }
 
@@ -140,14 +134,12 @@ __global__ void __launch_bounds__(256) settle_kernel(Settle s) {
 void square(const Square& s, void* cuda_stream) {
   if (s.samples == 0 || s.channels * s.height * s.width == 0) return;
   const cudaStream_t stream = as_stream(cuda_stream);
-  const unsigned grid = static_cast<unsigned>(s.samples);
-  if (s.norm == Norm::kLinf) {
-    launch("square", square_kernel<Norm::kLinf>, {grid, kBlock}, stream, s);
-  } else if (s.norm == Norm::kL2) {
-    launch("square", square_kernel<Norm::kL2>, {grid, kBlock}, stream, s);
-  } else {
-    launch("square", square_kernel<Norm::kL1>, {grid, kBlock}, stream, s);
-  }
+  const int64_t n = s.channels * s.height * s.width;
+  const Layout layout{0, static_cast<int>(n), fits_vectors(n, s.x, s.x0), 0};
+  const auto kernel = s.norm == Norm::kLinf ? square_kernel<Norm::kLinf>
+                      : s.norm == Norm::kL2 ? square_kernel<Norm::kL2>
+                                            : square_kernel<Norm::kL1>;
+  launch("square", kernel, {s.samples, kTeam}, stream, s, layout);
 }
 
 void square_settle(const Settle& s, void* cuda_stream) {

@@ -1,10 +1,10 @@
 #include "advspur/step.h"
 #include "core/ball.h"
 #include "cuda/elements.cuh"
-#include "cuda/launch.cuh"
+#include "cuda/l2.cuh"
+#include "cuda/l2_passes.cuh"
 #include "cuda/mask.cuh"
-#include "cuda/reduce.cuh"
-#include "cuda/step_l1.cuh"
+#include "cuda/select.cuh"
 
 namespace advspur::cuda {
 namespace {
@@ -29,57 +29,49 @@ __global__ void __launch_bounds__(kThreads) linf_kernel(Step s) {
 }
 
 void step_linf_batch(const Step& s, cudaStream_t stream) {
-  cudaMemsetAsync(s.moved, 0, static_cast<size_t>(s.batch.samples), stream);
-  const unsigned grid = static_cast<unsigned>(s.batch.samples * blocks_for(s.batch.n));
-  if (fits_vectors(s.batch.n, s.x, s.x0, s.grad)) {
-    launch("step", linf_kernel<true>, {grid, kThreads}, stream, s);
-  } else {
-    launch("step", linf_kernel<false>, {grid, kThreads}, stream, s);
-  }
+  check(cudaMemsetAsync(s.moved, 0, static_cast<size_t>(s.batch.samples), stream), "step");
+  const auto kernel = fits_vectors(s.batch.n, s.x, s.x0, s.grad) ? linf_kernel<true> : linf_kernel<false>;
+  launch("step", kernel, {s.batch.samples * blocks_for(s.batch.n), kThreads}, stream, s);
 }
 
-// ---- l2: three sums, then the move, over groups of samples that fit in the cache
+// ---- l2 on chip: each value is read once and written once
 
-// One warp a chunk.
-__global__ void __launch_bounds__(kThreads) l2_sums_kernel(Step s, double* sums) {
-  const int64_t n = s.batch.n, chunks = chunks_of(n);
-  const int64_t task = blockIdx.x * int64_t{kThreads / 32} + warp_id();
-  if (task >= s.batch.samples * chunks) return;
-  const int64_t sample = task / chunks, chunk = task % chunks, start = sample * n + chunk * kChunk;
+__global__ void __launch_bounds__(kTeam, 1) l2_kernel(Step s, Layout layout) {
+  const int64_t n = s.batch.n, sample = blockIdx.x / layout.blocks, at = sample * n;
+  Team<true> team(n, layout, 3);
   const MaskRow mask = mask_row(s.mask, n, sample);
-  const float *x = s.x + start, *x0 = s.x0 + start, *g = s.grad + start;
-  double out[3];
-  warp_sum_chunk<3>(
-      chunk_size(n, chunk),
-      [&](int64_t i, double* value) {
-        const bool may = mask(static_cast<uint32_t>(chunk * kChunk + i));
-        const double g_i = may ? finite_or_zero(g[i]) : 0.0f;
-        const double d_i = may ? x[i] - x0[i] : 0.0f;
-        value[0] = g_i * g_i;
-        value[1] = g_i * d_i;
-        value[2] = d_i * d_i;
-      },
-      out);
-  if (lane_id() == 0) {
-    for (int j = 0; j < 3; ++j) sums[3 * task + j] = out[j];
-  }
+  const auto g = team.column(0, s.grad + at), x = team.column(1, s.x + at), x0 = team.column(2, s.x0 + at);
+  team.wait();
+  team.forbid(mask, &g, &x, &x0);
+  const PlanL2 plan = plan_by_team(team, x, x0, g, s.eps[sample], s.step_size[sample]);
+  if (team.leads()) s.moved[sample] = plan.moves;
+  if (!plan.moves) return;
+  team.write(
+      s.x + at,
+      [&](int, float x_i, float x0_i, float g_i) { return step_l2(x_i, x0_i, finite_or_zero(g_i), plan); }, x,
+      x0, g);
 }
+
+// ---- l2 in passes
+
+struct StepTerms {
+  Step s;
+  __device__ __forceinline__ void operator()(int64_t sample, int i, double* out) const {
+    const int64_t e = sample * s.batch.n + i;
+    const bool may = mask_row(s.mask, s.batch.n, sample)(static_cast<uint32_t>(i));
+    const float x0 = s.x0[e];
+    l2_terms(may ? s.x[e] : x0, x0, may ? s.grad[e] : 0.0f, out);
+  }
+};
 
 template <bool kVector>
 __global__ void __launch_bounds__(kThreads) l2_move_kernel(Step s, const double* sums) {
-  const int64_t n = s.batch.n, blocks = blocks_for(n), chunks = chunks_of(n);
+  const int64_t n = s.batch.n, blocks = blocks_for(n);
   const int64_t sample = blockIdx.x / blocks, part = blockIdx.x % blocks;
-  ADVSPUR_SHARED(shared, PlanL2);
-  if (warp_id() == 0) {
-    double total[3];
-    warp_sum_chunks<3>(sums + 3 * chunks * sample, chunks, total);
-    if (lane_id() == 0) {
-      shared = plan_l2(total[0], total[1], total[2], s.eps[sample], s.step_size[sample]);
-      if (part == 0) s.moved[sample] = shared.moves;
-    }
-  }
-  __syncthreads();
-  const PlanL2 plan = shared;
+  const PlanL2 plan = decide_by_one<3, PlanL2>(sums + 3 * chunks_of(n) * sample, n, [&](const double* total) {
+    return plan_l2(total[0], total[1], total[2], s.eps[sample], s.step_size[sample]);
+  });
+  if (part == 0 && threadIdx.x == 0) s.moved[sample] = plan.moves;
   if (!plan.moves) return;
   const MaskRow mask = mask_row(s.mask, n, sample);
   float* x = s.x + sample * n;
@@ -103,20 +95,30 @@ Step part_of(Step s, int64_t first, int64_t count) {
   return s;
 }
 
-void step_l2_batch(const Step& whole, double* sums, cudaStream_t stream) {
+void step_l2_passes(const Step& whole, double* sums, cudaStream_t stream) {
   const int64_t n = whole.batch.n, at_once = group_of(3 * 4 * n);
   for (int64_t first = 0; first < whole.batch.samples; first += at_once) {
     const Step s = part_of(whole, first, at_once);
-    const int64_t chunks = s.batch.samples * chunks_of(n), warps = kThreads / 32;
-    launch("step", l2_sums_kernel, {static_cast<unsigned>((chunks + warps - 1) / warps), kThreads}, stream, s,
-           sums);
-    const unsigned grid = static_cast<unsigned>(s.batch.samples * blocks_for(n));
-    if (fits_vectors(n, s.x, s.x0, s.grad)) {
-      launch("step", l2_move_kernel<true>, {grid, kThreads}, stream, s, sums);
-    } else {
-      launch("step", l2_move_kernel<false>, {grid, kThreads}, stream, s, sums);
-    }
+    const int64_t samples = s.batch.samples;
+    launch("step", chunk_sums_kernel<3, StepTerms>, {chunk_blocks(samples, n), kThreads}, stream, samples, n,
+           StepTerms{s}, sums);
+    const auto move = fits_vectors(n, s.x, s.x0, s.grad) ? l2_move_kernel<true> : l2_move_kernel<false>;
+    launch("step", move, {samples * blocks_for(n), kThreads}, stream, s, sums);
   }
+}
+
+// ---- l1
+
+template <bool kResident>
+__global__ void __launch_bounds__(kTeam, 1) l1_kernel(Step s, Layout layout) {
+  const int64_t n = s.batch.n, sample = blockIdx.x / (kResident ? layout.blocks : 1), at = sample * n;
+  Team<kResident> team(n, layout, 3);
+  const MaskRow mask = mask_row(s.mask, n, sample);
+  const auto x0 = team.column(0, s.x0 + at), x = team.column(1, s.x + at, mask, s.x0 + at);
+  const auto g = team.column(2, s.grad + at, mask);
+  team.wait();
+  team.forbid(mask, &g, &x, &x0);
+  step_l1(team, s.x + at, x, x0, g, s.k[sample], s.step_size[sample], s.eps[sample], s.moved + sample);
 }
 
 }  // namespace
@@ -125,13 +127,19 @@ void step(const Step& s, void* scratch, void* cuda_stream) {
   if (s.batch.samples == 0) return;
   const cudaStream_t stream = as_stream(cuda_stream);
   if (s.batch.n == 0) {
-    cudaMemsetAsync(s.moved, 0, static_cast<size_t>(s.batch.samples), stream);
-  } else if (s.norm == Norm::kLinf) {
-    step_linf_batch(s, stream);
+    check(cudaMemsetAsync(s.moved, 0, static_cast<size_t>(s.batch.samples), stream), "step");
+    return;
+  }
+  if (s.norm == Norm::kLinf) return step_linf_batch(s, stream);
+  const size_t board = s.norm == Norm::kL1 ? Counters<true>::kBytes : 0;
+  const Layout layout = layout_of(s.batch.n, 3, board, fits_vectors(s.batch.n, s.x, s.x0, s.grad));
+  if (layout.blocks > 0) {
+    const Grid grid{s.batch.samples * layout.blocks, kTeam, layout.bytes, layout.blocks};
+    launch("step", s.norm == Norm::kL2 ? l2_kernel : l1_kernel<true>, grid, stream, s, layout);
   } else if (s.norm == Norm::kL2) {
-    step_l2_batch(s, static_cast<double*>(scratch), stream);
+    step_l2_passes(s, static_cast<double*>(scratch), stream);
   } else {
-    step_l1_batch(s, stream);
+    launch("step", l1_kernel<false>, {s.batch.samples, kTeam}, stream, s, layout);
   }
 }
 

@@ -156,7 +156,7 @@ void run_cluster(const Launch& launch, uint32_t number, std::vector<Fiber>& fibe
     block.threads = block.alive = static_cast<int>(threads);
     block.warps.resize((threads + 31) / 32);
     block.dynamic_bytes = launch.shared;
-    if (launch.shared > 0) block.dynamic = take(Space::kShared, launch.shared, 4, 0, false);
+    if (launch.shared > 0) block.dynamic = take(Space::kShared, launch.shared, 2, 0, false);
     for (unsigned t = 0; t < threads; ++t) {
       Fiber& fiber = fibers[b * threads + t];
       void* kept = fiber.stack_pointer;
@@ -316,7 +316,7 @@ void* shared_object(const void* site, size_t bytes, size_t align) {
       fault("%zu bytes of static and %zu of dynamic shared memory are too many", block.shared_bytes,
             block.dynamic_bytes);
     }
-    object = take(Space::kShared, bytes, bytes < 4 ? 1 : 4, 0, false);
+    object = take(Space::kShared, bytes, bytes < 2 ? 1 : 2, 0, false);
   }
   return static_cast<Buffer*>(object)->data;
 }

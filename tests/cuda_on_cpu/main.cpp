@@ -44,6 +44,7 @@ std::string Problem::words() const {
 }
 
 std::vector<Problem> problems() {
+  if (traffic) return {{1, 3, 224, false, false, 0}};
   std::vector<Problem> all = {
       {0, 3, 4, false, false, 0},  {1, 1, 1, false, false, 0},  {1, 1, 3, true, false, 0},
       {5, 3, 17, false, false, 0}, {3, 3, 17, true, true, 1},   {3, 3, 16, true, false, 0},

@@ -33,6 +33,7 @@ Arena& arena(Space space) {
   return space == Space::kGlobal ? global : shared;
 }
 
+constexpr size_t kSmall = 8192;  // bytes of arrays that stay in a cache: not counted
 uint32_t count = 0;
 Traffic traffic;
 
@@ -154,7 +155,7 @@ void touch(const void* address, size_t bytes, bool write, bool atomic) {
     if (!a.holds(p)) continue;
     Buffer* b = a.pages[static_cast<size_t>(p - a.start) / kPage];
     if (b == nullptr || p < b->data || p + bytes > b->data + b->bytes || !b->alive) {
-      fault("%s memory: %s of %zu bytes %s", space == Space::kGlobal ? "global" : "shared",
+      fault("%s memory at %p: %s of %zu bytes %s", space == Space::kGlobal ? "global" : "shared", address,
             write ? "a write" : "a read", bytes,
             b != nullptr && !b->alive ? "in a block that has ended" : "outside of every array");
     }
@@ -166,7 +167,7 @@ void touch(const void* address, size_t bytes, bool write, bool atomic) {
     if (atomic && !b->ready[at])
       fault("%s memory, byte %zu: added to before it was written", name_of(*b), at);
     for (size_t k = at; k < at + bytes; k += b->granule) look(*b, k, write, atomic);
-    if (space == Space::kGlobal) {
+    if (space == Space::kGlobal && b->bytes > kSmall) {
       (write ? traffic.written : traffic.read) += bytes;
       for (size_t k = at; k < at + bytes; ++k) {
         uint32_t& seen = (write ? b->written_in : b->read_in)[k];
