@@ -99,7 +99,7 @@ def _print(made: Card) -> None:
         rows = [*section.reliance, *section.accuracies]
         cells = [(row.title + unit(row), row.text, str(row.n), place(row)) for row in rows]
         for found in section.curves:
-            line = f"{sparkline(found.values)}  {100 * found.values[0]:.1f} > {100 * found.values[-1]:.1f}"
+            line = f"{sparkline(found.values)}  {100 * found.values[0]:5.1f} > {100 * found.values[-1]:5.1f}"
             cells.append((f"{found.measure}, {found.norm}, %", line, str(found.n), ""))
         print_table(f"{made.model} on {section.name}", Table("", columns, tuple(cells), ""))
     out = console()

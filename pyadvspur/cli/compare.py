@@ -96,7 +96,7 @@ def compare(
 _TITLES = {"measure": "measure by measure", "condition": "accuracy in every condition"}
 _INTERVALS = "Brackets: 95 % intervals of the paired bootstrap; * where they leave 0 out. "
 _NOTES = {
-    "measure": f"{_INTERVALS}p: McNemar's exact test.",
+    "measure": f"{_INTERVALS}p: McNemar's exact test; p Holm: corrected for all rows of this pair of models.",
     "condition": f"{_INTERVALS}A alone, B alone: images that only that one gets right. p: McNemar's exact test; "
     "p Holm: corrected for all rows of this pair of models.",
 }
@@ -106,7 +106,7 @@ def _table(name: str, rows: pd.DataFrame) -> Table:
     from pyadvspur.report import selection
     from pyadvspur.report.tables import Column, Table
 
-    last = ("only_a", "only_b", "p", "p_holm") if name == "condition" else ("p",)
+    last = ("only_a", "only_b", "p", "p_holm") if name == "condition" else ("p", "p_holm")
     titles = {"only_a": "A alone", "only_b": "B alone", "p": "p", "p_holm": "p Holm"}
     columns = (
         Column(name, True), Column("A"), Column("B"), Column("A - B"), Column("", True), Column("n", rank=1),

@@ -26,8 +26,8 @@ class Comparison:
     other (data, conditions, limit, attacks, seed, precision); empty unless `allow_different`. versions: likewise of
     the software, which is no part of an identity.
     measures: one row a pair, benchmark, measure, attack and radius; the columns of `metrics.compare` after model_a and
-    model_b. conditions: the same for the accuracy in every condition, with McNemar's exact p and p_holm, Holm's
-    correction over all rows of the pair.
+    model_b, and p_holm, Holm's correction over all rows of the pair. conditions: the same for the accuracy in every
+    condition.
     """
 
     pairs: tuple[tuple[str, str], ...]
@@ -155,8 +155,8 @@ def _pair(a: Run, b: Run, pair: tuple[str, str], shared: dict, options: dict) ->
     shown = {(name, m.name): m.conditions("condition")[0] for name, given in every.items() for m in given}
     of_row = [shown[key] for key in zip(conditions["benchmark"], conditions["measure"])]
     conditions = conditions.assign(measure=of_row).rename(columns={"measure": "condition"})
-    conditions.insert(conditions.columns.get_loc("note"), "p_holm", holm(conditions["p"]))
     for table in (measures, conditions):
+        table.insert(table.columns.get_loc("note"), "p_holm", holm(table["p"]))
         for place, (column, model) in enumerate(zip(NAMES, pair)):
             table.insert(place, column, model)
     return measures, conditions

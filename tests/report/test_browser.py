@@ -190,6 +190,13 @@ def test_series_can_be_hidden_and_a_model_marked(browser):
         browser.run("return document.querySelector('#series button').getAttribute('aria-pressed')") == "false"
     )
     assert browser.run(points) < before
+    cards = "return [...document.querySelectorAll('#cards-view .card')].filter(c => c.offsetParent).length"
+    assert browser.run(cards) == browser.run(points)
+    choose(browser, "mark", "2")
+    dim = "return document.querySelectorAll('#cards-view .card.dim').length"
+    assert browser.run(dim) == 6
+    choose(browser, "mark", "-1")
+    assert browser.run(dim) == 0
     browser.run("document.querySelector('#series button').click()")
     assert browser.run(points) == before
 

@@ -6,31 +6,49 @@ function cards() {
   const panels = D.benchmarks.flatMap((b, k) => b.panels.map((m) => [k, m])).filter((key) => CELLS.has(cellKey(...key, 0, 0)));
   const grid = el('div', { class: 'cards' });
   let key = ROBUST[0];
+  const others = [];  // [path, shown -> its d]: what is grey behind every card
+  let made = [];
+  const behind = (id, d) => {
+    const path = svg('path', { id, class: 'faint' });
+    others.push([path, d]);
+    return path;
+  };
   const draw = () => {
+    others.length = 0;
     const defs = svg('defs');
-    const background = key ? attacksOf(key).map((attack) => {
-      const d = visible().map((model) => miniPath(curveOf(key, attack, model), attack, key)).join('');
-      defs.append(svg('path', { id: `others-${attack}`, class: 'faint', d }));
-      return attack;
-    }) : [];
+    const background = key ? attacksOf(key) : [];
+    for (const attack of background) {
+      const paths = D.models.map((model) => miniPath(curveOf(key, attack, model), attack, key));
+      defs.append(behind(`others-${attack}`, (shown) => shown.map((model) => paths[model.k]).join('')));
+    }
     const strips = panels.map((panel) => {
       const about = measureOf(...panel), cell = CELLS.get(cellKey(...panel, 0, 0));
-      const values = visible().map((m) => cell.get(m.k)).filter((i) => i !== undefined).map((i) => M.value[i]).filter((v) => v !== null);
-      const range = extent(values, 0.03);
+      const values = new Map([...cell].map(([k, i]) => [k, M.value[i]]).filter(([, v]) => v !== null));
+      const range = extent([...values.values()], 0.03);
       const px = (v) => 3 + (v - range[0]) / (range[1] - range[0]) * (CARD.width - 6);
       const id = `strip-${panel.join('-')}`;
-      defs.append(svg('path', { id, class: 'faint', d: values.map((v) => `M${px(v).toFixed(1)} 2v8`).join('') }));
+      defs.append(behind(id, (shown) => shown.filter((m) => values.has(m.k)).map((m) => `M${px(values.get(m.k)).toFixed(1)} 2v8`).join('')));
       return { panel, about, cell, px, id };
     });
     const shared = svg('svg', { width: 0, height: 0, 'aria-hidden': 'true', style: 'position:absolute' }, defs);
-    grid.replaceChildren(shared, ...visible().map((model) => card(model, key, background, strips)));
+    made = D.models.map((model) => card(model, key, background, strips));
+    grid.replaceChildren(shared, ...made);
+    update();
+  };
+  const update = () => {  // which networks are shown or marked: nothing is made anew
+    const shown = visible();
+    for (const [path, d] of others) path.setAttribute('d', d(shown));
+    D.models.forEach((model, k) => {
+      made[k].hidden = state.hidden.has(model.series);
+      made[k].classList.toggle('dim', dimmed(model));
+    });
   };
   const pick = ROBUST.length > 1 && choice('Robust accuracy shown', [['', ROBUST.map((k) => [k.join('|'), nameOf(...k)])]], key.join('|'),
     (value) => { key = value.split('|').map(Number); draw(); });
   holder.append(el('p', { class: 'note' }, 'Curves: robust accuracy (0 to 100 %) from the clean image at the left to the attack\u2019s largest radius at the '
     + 'right, one line an attack; grey are the other networks. Below: where the network stands among all on each metric of reliance; \u25b8 marks the side that leans more.'),
   pick ? el('div', { class: 'controls' }, pick.node) : '', grid);
-  state.listeners.push(draw);
+  state.listeners.push(update);
   draw();
 }
 
@@ -45,7 +63,7 @@ function miniPath(points, attack, key) {
 }
 
 function card(model, key, attacks, strips) {
-  const node = el('article', { class: `card${dimmed(model) ? ' dim' : ''}`, vars: colourOf(model) }, el('h3', { title: model.name }, model.short));
+  const node = el('article', { class: 'card', vars: colourOf(model) }, el('h3', { title: model.name }, model.short));
   if (attacks.length) {
     const { width, height, left, bottom, top } = CARD;
     const drawn = svg('svg', { viewBox: `0 0 ${width} ${height}`, role: 'img' },

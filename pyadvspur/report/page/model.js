@@ -89,5 +89,6 @@ function seriesBar() {
   });
   const items = [[-1, 'none'], ...D.models.map((m) => [m.k, m.short])];
   const marked = choice('Mark', [['', items]], -1, (value) => { state.marked = Number(value); changed(); });
+  marked.select.id = 'mark';
   byId('series').append(el('span', { class: 'note' }, 'Shown:'), ...buttons, marked.node);
 }
