@@ -47,6 +47,9 @@ std::vector<float> uniforms(const Setup&, uint64_t seed);
 std::vector<float> normals(const Setup&, uint64_t seed);
 std::vector<int64_t> counting(int64_t n);
 
+// A batch copied where it lies, by the kernel's threads: for kernels that work in place and must start anew.
+void copy_values(const Setup&, float* to, const float* from);
+
 // "" if all |a - b| <= tolerance (1 + |b|); else where and by how much.
 template <class A, class B>
 std::string differs(const std::vector<A>& a, const std::vector<B>& b, double tolerance) {

@@ -102,18 +102,14 @@ Case fab(const Setup& s, const char* name, Norm norm) {
   const Array<uint8_t> moved(s.place, batch, 0);
   const auto run = [=] {
     (void)x, (void)from, (void)x0, (void)w, (void)values, (void)pulls, (void)moved;
-    const size_t bytes = start.size() * sizeof(float);
     const FabStep job{norm,         x.data(), x0.data(), w.data(), values.data(),        pulls.data(),
                       moved.data(), kEta,     kAlphaMax, Mask{},   {s.batch, s.values()}};
-    if (s.place == Place::kCpu) {
-      std::memcpy(x.data(), from.data(), bytes);
+    copy_values(s, x.data(), from.data());
+    if (s.place == Place::kCpu)
       cpu::fab_step(job, s.threads);
-    }
 #ifdef ADVSPUR_HAS_CUDA
-    else {
-      device_move(x.data(), from.data(), bytes);
+    else
       cuda::fab_step(job, nullptr);
-    }
 #endif
   };
   const auto check = [=] {

@@ -18,15 +18,12 @@ Case one(const Setup& s, const char* name, Norm norm, float eps) {
     (void)scratch, (void)start;
     const Project job{norm, delta.data(), x0.data(), radius.data(), Mask{}, {s.batch, s.values()}};
     // what is projected twice is no work the second time, so every call starts from the same values
-    if (s.place == Place::kCpu) {
-      std::memcpy(delta.data(), start.data(), batch * n * sizeof(float));
+    copy_values(s, delta.data(), start.data());
+    if (s.place == Place::kCpu)
       cpu::project(job, s.threads);
-    }
 #ifdef ADVSPUR_HAS_CUDA
-    else {
-      device_move(delta.data(), start.data(), batch * n * sizeof(float));
+    else
       cuda::project(job, scratch.data(), nullptr);
-    }
 #endif
   };
   const auto check = [=] {
