@@ -3,7 +3,8 @@
 Downwards: every sample is tried at the largest radius first. A sample that stands there is not tried at smaller ones:
 their balls lie inside the one that was searched. One that breaks goes on below, from its point brought into the smaller
 ball. So a sample pays for one search that fails, not for one at every radius, and large balls, where a search sees more
-of the network, give the starts for small ones. Upwards: for attacks whose one search serves every radius.
+of the network, give the starts for small ones. A sample that stands narrowly is searched once more, from another start.
+Upwards: for attacks whose one search serves every radius.
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ from pyadvspur.attacks.balls import distance, inside
 from pyadvspur.attacks.run import Run
 from pyadvspur.native.step import step_
 
+NEAR = 0.25  # of the clean margin left: such a sample is searched once more
+
 
 class Rungs:
     """The state of a sweep over E radii and B samples.
 
     high: int64 (B,), the lowest rung that is known to break the sample; E: none, 0: also wrong without an attack.
-    point: the point that does, or else the clean image. prediction: int64 (E, B), margin: float32 (E, B), distance:
-    float32 (E, B), at that point, below it at the worst one seen inside the radius.
+    point: the point that does, or else the clean image. worst: of a search that failed. prediction: int64 (E, B),
+    margin: float32 (E, B), distance: float32 (E, B), at that point, below it at the worst one seen inside the radius.
     """
 
     def __init__(self, run: Run, radii: tuple[float, ...]):
@@ -30,7 +33,7 @@ class Rungs:
         self.wrong = run.found.broken.clone()
         self.high = torch.where(self.wrong, 0, len(radii))
         self.tried = torch.full_like(self.high, -1)  # the rung at which the sample stood
-        self.point = run.batch.x.clone()
+        self.point, self.worst = run.batch.x.clone(), run.batch.x.clone()
         self.by = run.found.broken_by.clone()  # which member found the point
         shape = (len(radii), len(self.high))
         self.prediction, self.margin = run.prediction.expand(shape).clone(), run.margin.expand(shape).clone()
@@ -46,27 +49,43 @@ class Rungs:
     def down(self) -> None:
         run, found = self.run, self.run.found
         rows = (self.high > self.least).nonzero()[:, 0]
-        warm = False
+        again = torch.zeros_like(self.wrong)  # searched a second time at its rung
         while len(rows):
             rung = self.high[rows] - 1
             eps = torch.zeros_like(run.margin)
             eps[rows] = self.radii[rung].float()
-            if warm:
-                found.x[rows] = self._brought_in(rows, self.point[rows], eps[rows])
-                found.loss[rows] = float("-inf")
-                run.least_margin[rows] = run.clean_margin[rows]  # prospects are those inside this ball
+            found.x[rows] = self._starts(rows, eps[rows], again[rows])
+            found.loss[rows] = float("-inf")
+            run.least_margin[rows] = run.clean_margin[rows]  # prospects are those inside this ball
             found.broken.fill_(True)
             found.broken[rows] = False
-            run.attack(eps, warm)
+            run.attack(eps, warm=True)
             stood = ~found.broken[rows]
             self._stand(rows[stood], rung[stood])
             hit = rows[~stood]
             self._break(hit, rung[~stood], found.x[hit])
             self._fall(hit)
-            rows, warm = hit[self.high[hit] > self.least], True
+            near = rows[stood & ~again[rows] & self._near(rows, rung)]
+            again[hit], again[near] = False, True
+            rows = torch.cat([hit[self.high[hit] > self.least], near]).sort().values
         self._look_below()
         self._share()
         found.broken_by.copy_(self.by)  # the last search of a sample failed
+
+    def _starts(self, rows: torch.Tensor, eps: torch.Tensor, again: torch.Tensor) -> torch.Tensor:
+        """The point that broke the sample above, brought in; the clean image at the top. The second time the other way
+        round: the clean image, at the top the worst point of the first search.
+        """
+        clean, shape = self.run.batch.x[rows], (-1, *[1] * (self.point.dim() - 1))
+        top = self.high[rows] == len(self.radii)
+        warm = torch.where(top.view(shape), self.worst[rows], self._brought_in(rows, self.point[rows], eps))
+        return torch.where((top ^ again).view(shape), clean, warm)
+
+    def _near(self, rows: torch.Tensor, rung: torch.Tensor) -> torch.Tensor:
+        """Which samples nearly broke. Of an ensemble none: its members are second looks already."""
+        if len(self.run.stages) > 1:
+            return torch.zeros_like(self.wrong[rows])
+        return self.margin[rung, rows] < NEAR * self.run.clean_margin[rows]
 
     def up(self) -> None:
         run, found = self.run, self.run.found
@@ -88,8 +107,10 @@ class Rungs:
         self._write(rows, rung, x, self.run.prediction[rows], self.run.margin[rows])
 
     def _stand(self, rows: torch.Tensor, rung: torch.Tensor) -> None:
-        """These samples stood a search at these rungs; found.x is the worst point."""
-        self.tried[rows] = rung
+        """These samples stood a search at these rungs; found.x is its worst point."""
+        worse = ~(self.run.margin[rows] >= self.margin[rung, rows]) | (self.tried[rows] != rung)
+        rows, rung = rows[worse], rung[worse]
+        self.tried[rows], self.worst[rows] = rung, self.run.found.x[rows]
         self._write(rows, rung, self.run.found.x[rows], self.run.prediction[rows], self.run.margin[rows])
 
     def _write(self, rows, rung, x, prediction, margin) -> None:
@@ -129,13 +150,12 @@ class Rungs:
 
     def _look_below(self) -> None:
         """Samples that stood: their worst points, brought into the smaller balls that were not searched."""
-        worst = self.run.found.x
         for rung in range(len(self.radii) - 2, self.least - 1, -1):
             rows = (self.tried > rung).nonzero()[:, 0]
             if not len(rows):
                 continue
             at = torch.full_like(rows, rung)
-            x, prediction, margin, breaks = self._look(rows, worst[rows], at)
+            x, prediction, margin, breaks = self._look(rows, self.worst[rows], at)
             self._write(rows, at, x, prediction, margin)
             hit = rows[breaks]  # rare: inside out, a point of a smaller ball can be worse
             self.high[hit], self.point[hit] = rung, x[breaks]
