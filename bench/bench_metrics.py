@@ -1,6 +1,6 @@
 """Metrics from outcome rows: `metrics.summarise` against a plain pandas loop, values compared first.
 
-    python bench/bench_metrics.py [--rows 5000000] [--check 100000] [--repeats 5]
+    python bench/bench_metrics.py [--rows 5000000] [--quick] [--save]
 
 The rows are those of 20 models on a RIVAL10-like benchmark (ten classes; clean, seven levels of noise on either region,
 four groups) with a gap; every measure gets its interval from 2,000 resamplings. The loop computes the values alone, by
@@ -9,12 +9,9 @@ groupby, without any interval: the least that a table of metrics costs without t
 
 from __future__ import annotations
 
-import argparse
-import time
-
+import common
 import numpy as np
 import pandas as pd
-from common import machine
 
 from pyadvspur.metrics import Measure, rfs, summarise
 
@@ -96,32 +93,26 @@ def by_pandas(frame: pd.DataFrame) -> dict[tuple[str, str], float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, default=5_000_000)
-    parser.add_argument("--check", type=int, default=100_000)
-    parser.add_argument("--repeats", type=int, default=5)
-    given = parser.parse_args()
-    print(machine())
-    for rows in (given.check, given.rows):
+    run = common.start(
+        __doc__, "metrics", lambda parser: parser.add_argument("--rows", type=int, default=5_000_000)
+    )
+    for rows in (100_000, 1_000_000 if run.quick else run.options.rows):
         frame = outcomes(rows)
-        table = summarise(frame, measures())
-        theirs = by_pandas(frame)
+        table, theirs = summarise(frame, measures()), by_pandas(frame)
+        missing = len(theirs) - len(table)
         worst = max(abs(r.value - theirs[r.model, r.measure]) for r in table.itertuples())
-        assert len(table) == len(theirs), (len(table), len(theirs))
-        assert worst < 1e-12, worst
-        print(f"{len(frame)} rows, {len(table)} measures: values agree to {worst:.1e}")
-    ours, loop = [], []
-    for _ in range(given.repeats):
-        for times, task in ((ours, lambda: summarise(frame, measures())), (loop, lambda: by_pandas(frame))):
-            start = time.perf_counter()
-            task()
-            times.append(time.perf_counter() - start)
-    print(f"summarise, with intervals   {np.median(ours):.2f} s  ({min(ours):.2f} to {max(ours):.2f})")
-    print(f"pandas, values alone        {np.median(loop):.2f} s  ({min(loop):.2f} to {max(loop):.2f})")
+        run.check(f"values of {len(table)} measures from {len(frame)} rows", missing or worst, 1e-12)
     shuffled = frame.sample(frac=1, random_state=0, ignore_index=True)
-    start = time.perf_counter()
-    summarise(shuffled, measures())
-    print(f"summarise, rows shuffled    {time.perf_counter() - start:.2f} s")
+    cases = {
+        "summarise, with intervals": lambda: summarise(frame, measures()),
+        "pandas, values alone": lambda: by_pandas(frame),
+        "summarise, rows shuffled": lambda: summarise(shuffled, measures()),
+    }
+    times = run.measure(cases, run.options.repeats or 5, warmup=1)
+    for name, taken in times.items():
+        spread = {"least_s": min(taken.seconds), "most_s": max(taken.seconds)}
+        run.row(case=name, rows=len(frame), measures=len(table), median_s=taken.median, **spread)
+    run.finish()
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from pyadvspur.metrics.lines import _failed
+from pyadvspur.metrics.rows import failed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +50,7 @@ class Changes:
 
 def answers(outcomes: pd.DataFrame) -> dict[Place, Answers]:
     """First-trial answers of every model, condition, attack and radius; images with errors are left out."""
-    kept = (outcomes["trial"].to_numpy() == 0) & ~_failed(outcomes)
+    kept = (outcomes["trial"].to_numpy() == 0) & ~failed(outcomes)
     frame = outcomes if kept.all() else outcomes[kept]
     keys = list(Place._fields)
     columns = [frame[name].to_numpy() for name in ("sample", "label", "prediction", "correct")]

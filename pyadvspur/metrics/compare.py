@@ -8,11 +8,13 @@ import numpy as np
 
 from pyadvspur.errors import bad, unknown
 from pyadvspur.metrics import resample
+from pyadvspur.metrics.draws import IMAGES
 from pyadvspur.metrics.intervals import LEVEL, Estimate
 from pyadvspur.metrics.layout import Layout, lay_out
-from pyadvspur.metrics.lines import Cell, Lines, cells
+from pyadvspur.metrics.lines import Cell, Lines
 from pyadvspur.metrics.measure import Measure
 from pyadvspur.metrics.paired import mcnemar_p
+from pyadvspur.metrics.rows import cells
 from pyadvspur.metrics.summary import Measures, applies, check_interval, of_benchmark
 
 if TYPE_CHECKING:
@@ -126,7 +128,7 @@ def _paired(measure: Measure, first: Lines, second: Lines, level, interval) -> t
         ), values
     found = resample.estimate(
         _minus(one, two), np.concatenate(columns, axis=1), strata, average=one.average,
-        key=resample.IMAGES if interval == "bayes" else ("compare", repr(measure)), level=level, interval=interval,
+        key=IMAGES if interval == "bayes" else ("compare", repr(measure)), level=level, interval=interval,
         bounds=one.bounds,
     )  # fmt: skip
     return found, values

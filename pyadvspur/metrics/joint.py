@@ -14,11 +14,11 @@ import numpy as np
 
 from pyadvspur.errors import bad
 from pyadvspur.metrics.cells import collect
+from pyadvspur.metrics.draws import DRAWS, IMAGES, bayesian
 from pyadvspur.metrics.intervals import Estimate
 from pyadvspur.metrics.layout import lay_out
 from pyadvspur.metrics.lines import Lines
 from pyadvspur.metrics.measure import Measure
-from pyadvspur.metrics.resample import DRAWS, IMAGES, bayesian
 
 
 @dataclass(frozen=True)

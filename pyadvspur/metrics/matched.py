@@ -17,7 +17,7 @@ import numpy as np
 from pyadvspur.errors import bad, unknown
 from pyadvspur.metrics.intervals import LEVEL, Estimate, weighted_sum
 from pyadvspur.metrics.joint import interval, together
-from pyadvspur.metrics.lines import cells
+from pyadvspur.metrics.rows import cells
 from pyadvspur.metrics.summary import Measures, of_benchmark
 
 if TYPE_CHECKING:

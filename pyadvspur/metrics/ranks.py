@@ -9,7 +9,7 @@ from itertools import permutations
 import numpy as np
 
 from pyadvspur.errors import bad, unknown
-from pyadvspur.metrics.resample import generator
+from pyadvspur.metrics.draws import generator
 
 ALTERNATIVES = ("two-sided", "greater", "less")
 _EXACT = 8  # numbers that may change places in a block; 8! = 40,320 orders

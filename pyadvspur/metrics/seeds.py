@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pyadvspur.errors import bad
+from pyadvspur.metrics.draws import DRAWS
 from pyadvspur.metrics.effects import random_mean
 from pyadvspur.metrics.intervals import LEVEL
 from pyadvspur.metrics.joint import together
-from pyadvspur.metrics.lines import cells
-from pyadvspur.metrics.resample import DRAWS
+from pyadvspur.metrics.rows import cells
 from pyadvspur.metrics.series import is_positive, text_of
 from pyadvspur.metrics.summary import Measures, applies, of_benchmark
 

@@ -11,10 +11,12 @@ import numpy as np
 from pyadvspur.errors import bad, unknown
 from pyadvspur.metrics import groups, resample
 from pyadvspur.metrics.cells import collect
+from pyadvspur.metrics.draws import IMAGES
 from pyadvspur.metrics.intervals import LEVEL, Estimate
 from pyadvspur.metrics.layout import lay_out
-from pyadvspur.metrics.lines import Lines, cells
+from pyadvspur.metrics.lines import Lines
 from pyadvspur.metrics.measure import Measure
+from pyadvspur.metrics.rows import cells
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,7 +107,7 @@ def _estimate(measure: Measure, lines: Lines, level: float, interval: str | None
     found = resample.of_cells(
         layout.formula,
         counted,
-        key=resample.IMAGES if interval in (None, "bayes") else repr(measure),
+        key=IMAGES if interval in (None, "bayes") else repr(measure),
         level=level,
         interval=interval or "bayes",
         bounds=layout.bounds,

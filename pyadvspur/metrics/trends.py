@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyadvspur.errors import unknown
+from pyadvspur.metrics.draws import DRAWS
 from pyadvspur.metrics.effects import random_mean
 from pyadvspur.metrics.intervals import LEVEL
 from pyadvspur.metrics.joint import Joint, interval, together
-from pyadvspur.metrics.lines import Cell, cells
+from pyadvspur.metrics.lines import Cell
 from pyadvspur.metrics.paired import benjamini_hochberg, holm
 from pyadvspur.metrics.ranks import ALTERNATIVES, Block, rank, spearman, trend_p
-from pyadvspur.metrics.resample import DRAWS
+from pyadvspur.metrics.rows import cells
 from pyadvspur.metrics.series import Series, clusters, find_series
 from pyadvspur.metrics.summary import Measures, applies, of_benchmark
 

@@ -7,18 +7,10 @@ import pytest
 from scipy import stats
 
 from pyadvspur import metrics
-from pyadvspur.metrics import resample
+from pyadvspur.metrics.bca import _jackknife, bca_tails
 from pyadvspur.metrics.cells import collect
-from pyadvspur.metrics.resample import (
-    _jackknife,
-    _normal,
-    bayesian,
-    bca_tails,
-    class_mean,
-    estimate,
-    generator,
-    multinomial,
-)
+from pyadvspur.metrics.draws import IMAGES, _normal, bayesian, generator, multinomial
+from pyadvspur.metrics.resample import class_mean, estimate
 
 
 def table(seed, n, classes, columns=2, missing=0.0, levels=1):
@@ -73,7 +65,7 @@ def test_draws_have_the_moments_of_their_definition(average, missing):
             mine = column[there & (strata == c)]
             share = len(mine) / there.sum() if average == "images" else 1 / len(np.unique(strata))
             want[j] += share**2 * mine.var() / len(mine)
-    shared = lambda cells, rng, draws: bayesian(cells, resample.IMAGES, draws)  # noqa: E731
+    shared = lambda cells, rng, draws: bayesian(cells, IMAGES, draws)  # noqa: E731
     for draw in (bayesian, multinomial, shared):
         drawn = draw(cells, generator(0), 4000)
         assert drawn.mean(axis=0) == pytest.approx(cells.means(), abs=4 * np.sqrt(want.max() / 4000) + 2e-4)
@@ -89,7 +81,7 @@ def test_the_normal_that_stands_for_many_cells_agrees_with_the_draws(monkeypatch
     assert len(cells.count) > 128
     fast = bayesian(cells, 0, 4000)
     assert _normal(cells, 0, 10, (0, 1)) is not None
-    monkeypatch.setattr("pyadvspur.metrics.resample._MANY_CELLS", 10**9)
+    monkeypatch.setattr("pyadvspur.metrics.draws._MANY_CELLS", 10**9)
     exact = bayesian(cells, 0, 4000)
     assert np.cov(fast.T) == pytest.approx(np.cov(exact.T), rel=0.1)
     for q in (0.025, 0.5, 0.975):
@@ -104,7 +96,7 @@ def test_few_cells_of_many_images_are_normal_too(monkeypatch):
     cells = collect(values, strata, "classes")
     assert len(cells.count) <= 128
     fast = estimate(metrics.rfs, values, strata, key=0, draws=8000)
-    monkeypatch.setattr("pyadvspur.metrics.resample._MANY_IMAGES", 10**9)
+    monkeypatch.setattr("pyadvspur.metrics.draws._MANY_IMAGES", 10**9)
     exact = estimate(metrics.rfs, values, strata, key=0, draws=8000)
     assert fast != exact
     width = exact.high - exact.low

@@ -11,8 +11,8 @@ from pyadvspur import AdvSpurError, metrics
 from pyadvspur.metrics import Block, Measure
 from pyadvspur.metrics.effects import student
 from pyadvspur.metrics.joint import together
-from pyadvspur.metrics.lines import cells
 from pyadvspur.metrics.ranks import rank
+from pyadvspur.metrics.rows import cells
 from pyadvspur.metrics.series import clusters
 
 GAP = Measure("bg_gap", "gap", same="same", rand="rand")
