@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import isnan, nan
 from typing import TYPE_CHECKING
 
@@ -222,6 +223,16 @@ def _few(names: list[str], between: str) -> str:
 
 def ordered(models: pd.DataFrame) -> list[str]:
     """By line (norm, architecture) and training radius; a standard model once, first."""
+    known = models.reindex(columns=["model", "norm", "eps", "arch", "seed"]).astype(object)
+    return list(_ordered(tuple(map(tuple, known.to_numpy()))))
+
+
+@lru_cache(maxsize=8)
+def _ordered(rows: tuple[tuple, ...]) -> tuple[str, ...]:
+    """Every table of a page asks for the same order."""
+    import pandas as pd
+
+    models = pd.DataFrame(rows, columns=["model", "norm", "eps", "arch", "seed"])
     names = [name for _, _, line in selection.lines(models) for name in line["model"]]
     standard = [n for n in names if names.count(n) > 1 or n.endswith("standard")]
-    return list(dict.fromkeys([*standard, *names]))
+    return tuple(dict.fromkeys([*standard, *names]))
