@@ -3,6 +3,7 @@
 Reading and inference overlap, across units too, so where both have their own hardware (a GPU and enough cores)
 `evaluate` should run at the speed of the slower half. On a CPU both halves share the cores: then no schedule can do
 more than 1 / (1 / model + 1 / reading) images a second; the column `cores_allow` is that bound over the slower half.
+On CUDA the model alone runs in the low precision that `evaluate` looks with; the decisions are compared with float32.
 Rows: a middle-sized CNN (ResNet-18), where the model is the slower half, and a small one, where reading counts.
 """
 
@@ -24,6 +25,7 @@ from pyadvspur import evaluation, models, pixels
 from pyadvspur.attacks.forward import Forward
 from pyadvspur.attacks.guard import evaluating
 from pyadvspur.benchmarks.base import Batch, Benchmark, Condition
+from pyadvspur.evaluation.inference import clean_precision
 from pyadvspur.evaluation.runner import default_batch_size
 from pyadvspur.labels import LabelMap
 from pyadvspur.models import resnet
@@ -78,7 +80,10 @@ def main() -> None:
 
     run = common.start(__doc__, "evaluate", options)
     count, device = run.options.count or (128 if run.quick else 768), run.options.device
-    size = default_batch_size(224)
+    size = default_batch_size(224, device)
+    precision = clean_precision(
+        "auto", torch.device(device)
+    )  # what evaluate looks with, so the model alone too
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         (root / "images").mkdir()
@@ -101,8 +106,9 @@ def main() -> None:
                 progress=False,
             )
 
-        def alone(net: torch.nn.Module) -> list[torch.Tensor]:
-            with evaluating(net), Forward(net) as forward:
+        def alone(net: torch.nn.Module, precision: str = precision) -> list[torch.Tensor]:
+            with evaluating(net), Forward(net, precision=precision) as forward:
+                forward.expect(size, torch.device(device))
                 logits = [forward.logits(x) for x in rendered]
                 return [part.cpu() for part in logits]
 
@@ -115,7 +121,7 @@ def main() -> None:
         run.check("images equal Pillow's", float(differ))
         for name in run.options.network or ["resnet18", "small"]:
             net = network(name).eval().to(device)
-            logits = torch.cat(alone(net))
+            logits = torch.cat(alone(net, "float32"))
             found = evaluate(net).outcomes().sort_values("sample")
             wrong = (found["prediction"].to_numpy() != logits.argmax(1).numpy()).mean()
             run.check(f"predictions of evaluate, {name}", float(wrong))
