@@ -70,7 +70,7 @@ _LOOK = "fab(steps=30,n_targets=1)"
 _LOOKS = {
     "linf": ("pgd", _LOOK),
     "l2": ("pgd", _LOOK),
-    "l1": ("pgd(steps=5)", "pgd(steps=10)", "pgd(steps=20)"),
+    "l1": ("pgd(steps=5)", "pgd(steps=10)", "apgd(steps=30)"),
 }
 _TOWARDS = "apgd(loss=dlr_targeted{},reach=0.5)"
 _ALL = ("apgd", "apgd(loss=dlr_targeted)", "fab", "square")
