@@ -175,3 +175,27 @@ def test_a_model_that_cannot_be_copied_gives_the_same_outcomes(network, images, 
 
     for model in (Stubborn(), lambda x: network(x)):
         assert torch.equal(attacks.pgd(model, x, y, norm, radii[0], steps=3).x_adv, expected.x_adv)
+
+
+def test_l2_steps_keep_their_length_where_pixels_cannot_move(network):
+    from pyadvspur.attacks.forward import Forward
+    from pyadvspur.attacks.phases import PhasedLoop
+    from pyadvspur.attacks.searcher import Batch
+
+    x = torch.zeros(4, 3, 12, 12)  # black: half of a gradient points out of the box
+    x[3] = 0.5  # grey: nothing is cut
+    grad = torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
+    grad[2] = -grad[2].abs()  # nothing can move
+    mask = torch.ones(4, 12, 12, dtype=torch.bool)
+    mask[1, :6] = False
+    size = torch.full((4,), 0.5)
+    batch = Batch(torch.arange(4), torch.arange(4), x, torch.zeros(4).long(), size, x=x, mask=mask)
+    with Forward(network) as forward:
+        loop = PhasedLoop(forward, "l2", "ce", 10, 0)
+        direction = loop._inside_box(batch, grad, size)
+        alone = loop._inside_box(batch.select(torch.tensor([1])), grad[1:2], size[1:2])
+    assert torch.equal(direction[2:], grad[2:])
+    assert torch.equal(direction[1], alone[0])
+    assert not direction[1, :, :6].any()
+    moved = (x[:2] + direction[:2]).clamp(0, 1).flatten(1).norm(dim=1)
+    torch.testing.assert_close(moved, size[:2], rtol=0.02, atol=0)
