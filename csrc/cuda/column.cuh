@@ -30,14 +30,12 @@ inline size_t board_bytes(int64_t n) {
 // For `columns` values of each element. As few blocks as leave room for a second sample on each
 // multiprocessor, so that one is loaded while the other is worked on; else as few as hold it.
 inline Layout layout_of(int64_t n, int columns, size_t least_board, bool vector) {
-  constexpr size_t kStatic = 1024;  // of static shared memory, at most
-  int device = 0, limit = 0, major = 0;
+  int device = 0, major = 0;
   check(cudaGetDevice(&device), "device");
-  check(cudaDeviceGetAttribute(&limit, cudaDevAttrMaxSharedMemoryPerBlockOptin, device), "device");
   check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), "device");
-  const size_t all = static_cast<size_t>(limit) - kStatic;
+  const size_t all = shared_memory() - kStaticShared;
   const size_t board = board_bytes(n) < least_board ? least_board : board_bytes(n);
-  for (const size_t most : {all / 2 - kStatic, all}) {
+  for (const size_t most : {all / 2 - kStaticShared, all}) {
     for (int blocks = 1; blocks <= (major < 9 ? 1 : kMaxCluster); blocks *= 2) {
       const int64_t slice = ((n + blocks - 1) / blocks + 3) / 4 * 4;
       if (blocks > 1 && slice < kChunk) break;  // a chunk lies in two blocks at most

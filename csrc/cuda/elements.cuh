@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
 
 #include "cuda/launch.cuh"
 
@@ -26,17 +25,18 @@ inline bool fits_vectors(int64_t n, const T*... rows) {
 }
 
 // Four values of 4 bytes, moved as one.
-template <class T>
-__device__ __forceinline__ void load_four(const T* from, T value[4]) {
+__device__ __forceinline__ void load_four(const float* from, float value[4]) {
   const float4 four = *reinterpret_cast<const float4*>(from);
-  const float part[4] = {four.x, four.y, four.z, four.w};
-  memcpy(value, part, sizeof part);
+  value[0] = four.x;
+  value[1] = four.y;
+  value[2] = four.z;
+  value[3] = four.w;
 }
-template <class T>
-__device__ __forceinline__ void store_four(T* to, const T value[4]) {
-  float part[4];
-  memcpy(part, value, sizeof part);
-  *reinterpret_cast<float4*>(to) = float4{part[0], part[1], part[2], part[3]};
+__device__ __forceinline__ void store_four(float* to, const float value[4]) {
+  *reinterpret_cast<float4*>(to) = make_float4(value[0], value[1], value[2], value[3]);
+}
+__device__ __forceinline__ void store_four(int32_t* to, const int32_t value[4]) {
+  *reinterpret_cast<int4*>(to) = make_int4(value[0], value[1], value[2], value[3]);
 }
 
 // Four values or one.

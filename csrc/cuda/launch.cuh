@@ -34,6 +34,16 @@ inline cudaStream_t as_stream(void* stream) {
   return static_cast<cudaStream_t>(stream);
 }
 
+constexpr size_t kStaticShared = 1024;  // of static shared memory, at most, where a launch takes all the rest
+
+// Bytes of shared memory that a block of the current device can have.
+inline size_t shared_memory() {
+  int device = 0, bytes = 0;
+  check(cudaGetDevice(&device), "device");
+  check(cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device), "device");
+  return static_cast<size_t>(bytes);
+}
+
 struct Grid {
   int64_t blocks;
   int threads;
@@ -48,7 +58,8 @@ void launch(const char* what, void (*kernel)(P...), const Grid& grid, cudaStream
   if (grid.blocks > INT32_MAX)
     throw std::runtime_error(std::string("advspur ") + what + ": the batch is too large");
   if (grid.shared > 48 << 10) {
-    const int bytes = static_cast<int>(grid.shared);
+    // Always as much as there is: another thread may be launching the same kernel with less.
+    const int bytes = static_cast<int>(shared_memory() - kStaticShared);
     check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes), what);
   }
   cudaLaunchAttribute attribute{};

@@ -66,7 +66,7 @@ __global__ void __launch_bounds__(kTeam, 2) l2_kernel(Project p, Layout layout) 
 }
 
 template <bool kResident, bool kBox>
-__global__ void __launch_bounds__(kTeam, 2) l1_kernel(Project p, Layout layout) {
+__global__ void __launch_bounds__(kTeam, kBox ? 2 : 1) l1_kernel(Project p, Layout layout) {
   const int64_t n = p.batch.n, sample = blockIdx.x / (kResident ? layout.blocks : 1), at = sample * n;
   Team<kResident> team(n, layout, kBox ? 2 : 1);
   const MaskRow mask = mask_row(p.mask, n, sample);

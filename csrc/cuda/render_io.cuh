@@ -9,6 +9,8 @@
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 
+#include <cstring>
+
 #include "advspur/render.h"
 #include "core/pixel.h"
 
@@ -76,6 +78,18 @@ __device__ void load_image(float x[3][kQuad], const ImageView& v, int64_t sample
   }
 }
 
+// As one access, which the compiler does not make of a copied Quad by itself.
+template <class T>
+__device__ __forceinline__ void put(Quad<T>* to, const Quad<T>& quad) {
+  if constexpr (sizeof(T) == 4) {
+    *reinterpret_cast<float4*>(to) = make_float4(quad.value[0], quad.value[1], quad.value[2], quad.value[3]);
+  } else {
+    uint2 words;
+    memcpy(&words, &quad, sizeof words);
+    *reinterpret_cast<uint2*>(to) = words;
+  }
+}
+
 template <bool kFast>
 __device__ void load_mask(float m[kQuad], const MaskView& v, int64_t sample, int64_t width, int64_t pixel,
                           int n) {
@@ -124,13 +138,13 @@ __device__ void store(const RenderJob& job, const float y[3][kQuad], int64_t ima
   } else if constexpr (!kChannelsLast && sizeof(T) == 4) {
 #pragma unroll
     for (int c = 0; c < 3; ++c) {
-      if (n == kQuad) *reinterpret_cast<Quad<T>*>(out + c * pixels + pixel) = quad[c];
+      if (n == kQuad) put(reinterpret_cast<Quad<T>*>(out + c * pixels + pixel), quad[c]);
     }
   } else {
     const int lane = threadIdx.x % 32, lanes = __popc(__ballot_sync(0xFFFFFFFFu, n == kQuad));
     const int64_t first = pixel - lane * kQuad;
 #pragma unroll
-    for (int k = 0; k < 3; ++k) staged[kChannelsLast ? 3 * lane + k : 32 * k + lane] = quad[k];
+    for (int k = 0; k < 3; ++k) put(staged + (kChannelsLast ? 3 * lane + k : 32 * k + lane), quad[k]);
     __syncwarp();
     constexpr int kPixels = 16 / sizeof(T), kVectors = 3 * 32 * kQuad / kPixels;  // of a channel; of the warp
     const uint4* vectors = reinterpret_cast<const uint4*>(staged);

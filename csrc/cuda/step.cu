@@ -36,7 +36,7 @@ void step_linf_batch(const Step& s, cudaStream_t stream) {
 
 // ---- l2 on chip: each value is read once and written once
 
-__global__ void __launch_bounds__(kTeam, 1) l2_kernel(Step s, Layout layout) {
+__global__ void __launch_bounds__(kTeam, 2) l2_kernel(Step s, Layout layout) {
   const int64_t n = s.batch.n, sample = blockIdx.x / layout.blocks, at = sample * n;
   Team<true> team(n, layout, 3);
   const MaskRow mask = mask_row(s.mask, n, sample);

@@ -5,6 +5,7 @@ python tests/cuda_on_cpu/build.py       # prints the program's path; objects are
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -49,6 +50,8 @@ def _sources() -> list[tuple[Path, list[str]]]:
 def build(folder: Path, jobs: int = 4) -> Path:
     """The program, made anew where a source, a header or a flag changed. RuntimeError: in the compiler's words."""
     folder.mkdir(parents=True, exist_ok=True)
+    lock = (folder / "lock").open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)  # several tests may want it at once; let go when this process ends
     headers = [*HERE.glob("*.h"), *(ROOT / "csrc").rglob("*.h"), *(ROOT / "csrc").rglob("*.cuh")]
     common = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(headers)))
     includes = [f"-I{HERE}", f"-I{ROOT / 'csrc'}", f"-I{ROOT / 'csrc' / 'include'}"]

@@ -55,6 +55,13 @@ def test_the_kernels_equal_their_cpu_twins(program, family):
     assert "equal" in done.stderr
 
 
+@pytest.mark.parametrize("family", ["step", "project", "apgd", "hyperplane"])
+def test_without_clusters_and_in_another_order(program, family):
+    # in passes through global memory; warps shuffled, the last one ahead of the others
+    done = run(program, "--sm", "80", "--seed", "5", family)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_is_found(program, fault):
     done = run(program, "fault", fault)
