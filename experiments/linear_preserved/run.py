@@ -62,7 +62,7 @@ def main(out: Path, config: dict) -> dict:
                 f"scale {s:g}, {norm}": float(v.ratio[-1]) for (s, norm), v in values.items()
             },
         },
-        verdict="holds: access to a preserved spurious correlation never hurts the best robust risk, and helps "
+        reading="holds: access to a preserved spurious correlation never hurts the best robust risk, and helps "
         "strictly exactly where spurious features are used",
     )
 

@@ -53,7 +53,7 @@ def main(out: Path, config: dict) -> dict:
             },
             "two_features_largest_share": {norm: float(two["label noise"][norm][1].max()) for norm in NORMS},
         },
-        verdict="holds, for every radius up to the critical one, unless the exact condition is met",
+        reading="holds, for every radius up to the critical one, unless the exact condition is met",
     )
 
 

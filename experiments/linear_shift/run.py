@@ -88,7 +88,7 @@ def main(out: Path, config: dict) -> dict:
                 for (scale, norm), shift in shifts.items()
             },
         },
-        verdict="holds: the loss is 2 (1 - k) G, strictly positive exactly where spurious features are used",
+        reading="holds: the loss is 2 (1 - k) G, strictly positive exactly where spurious features are used",
     )
 
 

@@ -12,8 +12,9 @@
 The sources share digits, positions and crops: sample i is the same object everywhere, one per test digit, so that
 differences between conditions are paired and samples are independent. How images are made: `embedded_scenes`.
 
-`contrast` scales the backgrounds' colours, which tell their types, and leaves the digit as it is: the spurious feature's
-scale. `agreement` is how often a background of "original" agrees: that of the training images that it stands for.
+`contrast` scales the backgrounds' colours, which tell their types, and leaves the digit as it is: the spurious
+feature's scale. `agreement` is how often a background of "original" agrees: that of the training images that it
+stands for.
 """
 
 from __future__ import annotations

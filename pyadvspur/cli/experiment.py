@@ -17,7 +17,8 @@ def experiment(
     ] = None,
     json_: Json = False,
 ) -> None:
-    """Run one of the experiments; options after the name go to it. --json prints its verdict alone."""
+    """Run one of the experiments; options after the name go to it (NAME -- --help lists them). Without a name: all of
+    them, each with the verdict that it came to on the embedded suite. --json prints its verdict alone."""
     import contextlib
     import runpy
     import sys
@@ -26,12 +27,17 @@ def experiment(
     from pyadvspur.errors import AdvSpurError, unknown
 
     known = {path.parent.name: path for folder in _folders() for path in sorted(folder.glob("*/run.py"))}
-    if name is None and json_:
-        print_json([{"name": key.replace("_", "-"), "title": _title(known[key])} for key in sorted(known)])
-        return
     if name is None:
-        for known_name in sorted(known):
-            print(known_name.replace("_", "-"))
+        rows = [
+            {"name": key.replace("_", "-"), "title": _title(known[key]), "verdict": _shipped(known[key])}
+            for key in sorted(known)
+        ]
+        if json_:
+            print_json(rows)
+            return
+        wide = max((len(row["name"]) for row in rows), default=0)
+        for row in rows:
+            print(f"{row['name']:<{wide}}  {row['verdict'] or '-':<13}  {row['title']}")
         return
     script = known.get(name.replace("-", "_"))
     if script is None:
@@ -55,6 +61,14 @@ def _title(script: Path) -> str:
     """The first line of the experiment's README."""
     readme = script.with_name("README.md")
     return readme.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ") if readme.is_file() else ""
+
+
+def _shipped(script: Path) -> str | None:
+    """The verdict beside the experiment; None where it has none (those that train networks)."""
+    import json
+
+    file = script.with_name("verdict.json")
+    return json.loads(file.read_text(encoding="utf-8"))["verdict"] if file.is_file() else None
 
 
 def _verdict(arguments: list[str], script: Path) -> dict | None:

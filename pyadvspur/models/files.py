@@ -10,12 +10,13 @@ from pyadvspur.errors import AdvSpurError, bad, unknown
 from pyadvspur.models import checkpoint, embedded_nets, finetuned, hub, resnet, salman
 from pyadvspur.models.classifier import Classifier
 from pyadvspur.models.fitting import stripped, wrap
-from pyadvspur.models.registry import WEIGHTS, manifest
+from pyadvspur.models.registry import embedded, manifest, series
 from pyadvspur.models.salman import Release
 from pyadvspur.models.tensors import digest_of
 from pyadvspur.models.zoo import load_resnet
 
 FOLDERS = "ADVSPUR_MODELS"
+_FACTS = ("arch", "norm", "eps", "seed", "contrast", "agreement", "images")
 
 
 def find(file: str, root: str | Path | None) -> Path:
@@ -27,16 +28,15 @@ def find(file: str, root: str | Path | None) -> Path:
 
 
 def load_embedded(name: str, short: str) -> Classifier:
-    """A shipped network of the embedded suite."""
-    entries = manifest()["networks"]
-    if short not in entries:
-        raise unknown("models.load", "name", name, [f"embedded:{known}" for known in entries])
-    entry = entries[short]
-    path = WEIGHTS / entry["file"]
+    """A shipped network of the embedded suite, or of the series beside it."""
+    if (known := embedded(short)) is None:
+        entries = [*manifest()["networks"], *series()["networks"]]
+        raise unknown("models.load", "name", name, [f"embedded:{entry}" for entry in entries])
+    path, entry = known
     found = checkpoint.sha256(path) if path.is_file() else "nothing"
     if found != entry["sha256"]:
         raise bad("models.load", str(path), f"SHA-256 {found}", entry["sha256"], "Install the package again.")
-    info = {key: entry[key] for key in ("arch", "norm", "eps", "seed")}
+    info = {key: entry[key] for key in _FACTS if key in entry}
     return _embedded(name, checkpoint.read(path), info, found)
 
 

@@ -14,7 +14,10 @@ from pyadvspur.errors import unknown
 from pyadvspur.models import salman
 
 WEIGHTS = Path(__file__).parent / "weights"
-SUITES = ("embedded20", "salman20", "salman22")
+SERIES = WEIGHTS / "series"  # more embedded networks: other contrasts, agreements and seeds
+SUITES = (
+    "embedded20", "embedded-contrast", "embedded-agreement", "embedded-images", "embedded-seed", "salman20", "salman22",
+)  # fmt: skip
 #: names that no plug-in may take: sources, architectures, suites and released networks
 RESERVED = frozenset(
     ("embedded", "torchvision", "timm", "hub", "random", *salman.PARAMETERS, *SUITES, *salman.RELEASES)
@@ -28,9 +31,25 @@ def manifest() -> dict:
     return json.loads((WEIGHTS / "manifest.json").read_text())
 
 
+@functools.cache
+def series() -> dict:
+    """Of the embedded networks beyond the suite: as `manifest`, and for each its series ("contrast", "agreement",
+    "images" or "seed", what it differs in), contrast, agreement and number of training images."""
+    return json.loads((SERIES / "manifest.json").read_text())
+
+
+def embedded(short: str) -> tuple[Path, dict] | None:
+    """File and facts of an embedded network, by its name after "embedded:"; None for unknown ones."""
+    for folder, entries in ((WEIGHTS, manifest()["networks"]), (SERIES, series()["networks"])):
+        if short in entries:
+            return folder / entries[short]["file"], entries[short]
+    return None
+
+
 def names(pattern: str = "*") -> list[str]:
     """The names that `load` knows, those that match a glob pattern: the embedded networks, the released robust ones
-    (their files are fetched or found when loaded) and plug-ins.
+    (their files are fetched or found when loaded) and plug-ins. Without the series that experiments compare
+    (`suite("embedded-contrast")` and so on).
 
     >>> names("embedded:*_standard")
     ['embedded:cnn_standard', 'embedded:resnet_standard']
@@ -43,11 +62,17 @@ def suite(name: str) -> list[str]:
     """The names of a suite's networks, by architecture, then norm, then radius.
 
     "embedded20": twenty adversarially trained small ones and the two standard ones of the same architectures, which
-    come first. "salman20": the paper's twenty, ResNet-18 and ResNet-50, five l2 and five l-infinity radii each.
-    "salman22": the same after their standard ones.
+    come first. "embedded-contrast", "embedded-agreement", "embedded-images", "embedded-seed": those trained with other
+    contrasts of the background (and some against l1), other agreements (probability that a background is set to its
+    label's type), on fewer images (standard ones), from other seeds.
+    "salman20": the paper's twenty, ResNet-18 and ResNet-50, five l2 and five l-infinity radii each. "salman22": the
+    same after their standard ones.
     """
     if name == "embedded20":
         return [f"embedded:{network}" for network in manifest()["networks"]]
+    if name.startswith("embedded-") and name in SUITES:
+        kind = name.removeprefix("embedded-")
+        return [f"embedded:{short}" for short, e in series()["networks"].items() if e["series"] == kind]
     if name == "salman20":
         return list(salman.TWENTY)
     if name == "salman22":
@@ -122,11 +147,11 @@ def info(name: str) -> ModelInfo:
             release.accuracy, release.file, release.sha256, salman.BYTES[release.arch], release.url,
         )  # fmt: skip
     short = name.removeprefix("embedded:")
-    if short != name and short in manifest()["networks"]:
-        entry = manifest()["networks"][short]
+    if short != name and (found := embedded(short)):
+        path, entry = found
         eps = entry["eps"]
         radius = f"{eps * 255:g}/255" if entry["norm"] == "linf" else f"{eps:g}"
-        size = (WEIGHTS / entry["file"]).stat().st_size
+        size = path.stat().st_size
         return ModelInfo(
             name, "embedded", entry["arch"], entry["norm"], eps, radius, None, entry["file"], entry["sha256"], size
         )  # fmt: skip

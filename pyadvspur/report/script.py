@@ -34,18 +34,30 @@ def read_config(script: str) -> dict:
 
 
 def conclude(
-    out: Path, claim: str, statement: str, checks: dict[str, bool], numbers: dict, verdict: str
+    out: Path,
+    claim: str,
+    statement: str,
+    checks: dict[str, bool],
+    numbers: dict,
+    reading: str,
+    worded: dict[str, bool] | None = None,
 ) -> dict:
     """The outcome of an experiment; also written to out/verdict.json.
 
-    checks: what was computed -> whether it came out as the statement says. verdict: the sentence if all of them did.
+    checks: what was computed -> whether it came out as the exact statement says. worded: what the claim says in its
+    own words -> whether that came out; none where the statement implies the claim. The claim holds where all do; it
+    does not where the statement is borne out and its own words are not; where the statement is not, nothing is
+    decided. reading: the result in words, if the statement is borne out.
     """
     failed = [name for name, passed in checks.items() if not passed]
+    wrong = [name for name, passed in (worded or {}).items() if not passed]
     outcome = {
         "claim": claim,
         "statement": statement,
-        "verdict": verdict if not failed else "FAILS: " + "; ".join(failed),
-        "checks": {name: bool(passed) for name, passed in checks.items()},
+        "verdict": "not decided" if failed else "does not hold" if wrong else "holds",
+        "decided by": "; ".join(failed or wrong) or "every check",
+        "reading": "FAILS: " + "; ".join(failed) if failed else reading,
+        "checks": {name: bool(passed) for name, passed in {**checks, **(worded or {})}.items()},
         "numbers": {name: _short(value) for name, value in numbers.items()},
     }
     (out / "verdict.json").write_text(json.dumps(outcome, indent=1) + "\n")

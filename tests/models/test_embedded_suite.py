@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from pyadvspur import AdvSpurError, benchmarks, models
-from pyadvspur.models import files, registry
+from pyadvspur.models import registry
 
 
 def test_the_suite_is_complete_and_small():
@@ -51,7 +51,7 @@ def test_a_file_of_the_suite_loads_by_path_and_a_changed_one_is_refused(tmp_path
     assert by_path.fingerprint == models.load("embedded:cnn_standard").fingerprint == entry["sha256"]
     (tmp_path / entry["file"]).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     assert models.verify(registry.WEIGHTS / entry["file"])["ok"].all()
-    monkeypatch.setattr(files, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(registry, "WEIGHTS", tmp_path)
     with pytest.raises(AdvSpurError, match="SHA-256"):
         models.load("embedded:cnn_standard")
 

@@ -23,7 +23,8 @@ _RATES = {"adamw": 2e-3, "sgd": 0.1}
 class Recipe:
     """How a network is trained.
 
-    norm: "linf", "l2" or "l1" (method "pgd" only); None: standard training, eps 0. eps: radius in [0,1] pixel units (8/255, not 8).
+    norm: "linf", "l2" or "l1" (method "pgd" only); None: standard training, eps 0. eps: radius in [0,1] pixel units
+    (8/255, not 8).
     method: of the inner maximisation, always from a random start in the ball;
       "pgd"   `steps` steps of `step_size` (Madry et al. 2018); None: min(1, 1.5 / steps) eps;
       "fast"  one step of 1.25 eps (Wong, Rice & Kolter 2020); watch the validation's robust accuracy, which falls to 0

@@ -162,7 +162,8 @@ def test_another_run_s_folder_and_a_hostile_checkpoint_are_refused(tmp_path):
 @pytest.mark.parametrize(
     "change, text",
     [
-        ({"norm": "l1", "method": "fast"}, "l1"), ({"eps": -1}, "eps"), ({"eps": 0}, "norm, eps"), ({"steps": 0}, "steps"),
+        ({"norm": "l1", "method": "fast"}, "l1"),
+        ({"eps": -1}, "eps"), ({"eps": 0}, "norm, eps"), ({"steps": 0}, "steps"),
         ({"method": "fre"}, "Did you mean"), ({"method": "free", "steps": 3, "epochs": 4}, "multiple"),
         ({"lr": 0}, "lr"), ({"ramp": 2}, "ramp"), ({"augment": "mixup"}, "augment"), ({"norm": None}, "norm, eps"),
     ],
