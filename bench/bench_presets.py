@@ -1,9 +1,9 @@
 """The presets of `attacks.ensemble` beside each other on the same images: what fast and standard leave, at what cost.
 
-Needs a folder with the weights and images (--data, or the variable ADVSPUR_DEV_DATA). By default the last 100 images of
-a file: bench_ensemble.py takes the first ones, and settings were looked at there. Every find is checked by a plain call
-of the model first. Columns: samples that stand under each preset; those that exhaustive breaks and standard does not;
-seconds; processor seconds of all threads.
+Needs a folder with the weights and images (--data, or the variable ADVSPUR_DEV_DATA). It takes the last images of a
+file; bench_ensemble.py takes the first ones. Every find is checked by a plain call of the model first. Columns: samples
+that stand under each preset; those that exhaustive breaks and standard does not; seconds; processor seconds of all
+threads.
 
 --save adds the row of a case to results/presets.json as soon as it is measured, in the place of an older one.
 """
