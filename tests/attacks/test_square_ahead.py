@@ -19,12 +19,12 @@ def test_asking_ahead_is_asking_one_by_one(network, images, norm, radii, loss, m
     for worthwhile in (10**9, 4):  # never, and nearly always
         monkeypatch.setattr(square_ahead, "WORTHWHILE", worthwhile)
         monkeypatch.setattr(square_ahead.Lead, "learn", lambda lead, *a: (most.append(a), learn(lead, *a))[1])
-        members = ["pgd(steps=2)", f"square(queries=250,loss={loss},screen=1)", "square(queries=70)"]
-        found.append(attacks.sweep(network, x, y, norm, radii[:2], "ensemble", preset=members))
+        members = [f"square(queries=250,loss={loss},screen=1)", "square(queries=70)"]
+        found.append(attacks.sweep(network, x, y, norm, [radii[0], radii[1]], "ensemble", preset=members))
     alone, ahead = found
     assert len(most) > 5
     assert any(used < asked for asked, used in most)  # some answers were thrown away
-    assert {-1, 1} & set(alone.broken_by.tolist())
+    assert -1 in alone.broken_by.tolist()
     for field in dataclasses.fields(alone):
         if field.name == "n_forward":
             continue  # answers thrown away were asked for
