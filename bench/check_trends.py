@@ -3,9 +3,10 @@
     python bench/check_trends.py [--runs 500]
 
 Each data set holds K series of six networks (radii 0 to 1) with slope 0 on average; a series has an intercept and a
-slope of its own (standard deviations .05 and `slope sd`), a network an error of its own (.02), and all share 300 images,
-on which each is right with the probability that its place gives. Counted: how often the intervals of the pooled slope hold
-0 (other images; other networks too), and how often p <= .05. An honest interval says .95, an honest test at most .05.
+slope of its own (standard deviations .05 and `slope sd`), a network an error of its own (.02), and all share 300
+images, on which each is right with the probability that its place gives. Counted: how often the intervals of the
+pooled slope hold 0 (other images; other networks too), and how often p <= .05. An honest interval says .95, an honest
+test at most .05.
 """
 
 from __future__ import annotations
