@@ -138,7 +138,8 @@ __device__ void store(const RenderJob& job, const float y[3][kQuad], int64_t ima
   } else if constexpr (!kChannelsLast && sizeof(T) == 4) {
 #pragma unroll
     for (int c = 0; c < 3; ++c) {
-      if (n == kQuad) put(reinterpret_cast<Quad<T>*>(out + c * pixels + pixel), quad[c]);
+      const float4 four = make_float4(quad[c].value[0], quad[c].value[1], quad[c].value[2], quad[c].value[3]);
+      if (n == kQuad) __stwb(reinterpret_cast<float4*>(out + c * pixels + pixel), four);  // always one access
     }
   } else {
     const int lane = threadIdx.x % 32, lanes = __popc(__ballot_sync(0xFFFFFFFFu, n == kQuad));
