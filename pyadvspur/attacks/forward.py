@@ -25,7 +25,17 @@ from weakref import WeakKeyDictionary
 import torch
 
 from pyadvspur.attacks.acceleration import Compiled, Graphs
-from pyadvspur.attacks.chunking import LARGEST, STEP, WIDEST, cuts, may_widen
+from pyadvspur.attacks.chunking import (
+    LARGEST,
+    NARROW,
+    NARROWEST,
+    PATIENCE,
+    STEP,
+    WIDE,
+    WIDEST,
+    cuts,
+    same_bits,
+)
 from pyadvspur.errors import AdvSpurError, bad, unknown
 
 CHUNK_CPU = (
@@ -54,7 +64,7 @@ class Forward:
     """A model called chunk by chunk. A context manager: on the CPU it owns worker threads.
 
     model: pixels in [0,1] (n, C, H, W) -> logits (n, K), in eval mode (`guard.evaluating`). chunk: samples a
-    call (None: 16 on the CPU, up to 64 where that gives the same bits; 256 on CUDA); halved where memory is short, for
+    call (None: 16 on the CPU, 4 to 64 where that gives the same bits; 256 on CUDA); halved where memory is short, for
     this and for every later Forward of the model.
     precision: "float32", or "bfloat16"/"float16" under autocast; logits come back float32. acceleration: as in
     `attacks.accelerate`.
@@ -82,7 +92,8 @@ class Forward:
         self.compiled: dict[int, Compiled] | None = {} if acceleration == "compile" else None
         self.pool: ThreadPoolExecutor | None = None
         self.n_forward = self.n_gradient = 0  # samples asked for, padding not counted
-        self.widens: bool | None = None  # whether calls may have more than 16 samples (chunking.py)
+        self.fits: dict[tuple[int, ...], bool] = {}  # whether calls may have these sizes too (chunking.py)
+        self.sparse = 0  # calls that were nearly empty
         self.channels_last = True  # until a model says that it cannot
         self.note = ""  # what went otherwise than asked
         self.known_as = getattr(model, "known_as", model)  # a wrapper has its model's room
@@ -250,16 +261,23 @@ class Forward:
             size = self.chunk or CHUNK_CUDA
             return [size] * max(-(-len(x) // size), 1)
         lanes = threads if self.can_copy else 1
-        return cuts(
-            len(x), lanes, WIDEST if len(x) > CHUNK_CPU and self._may_widen(x, threads) else CHUNK_CPU
-        )
+        widest = WIDEST if len(x) > CHUNK_CPU and self._fit(x, threads, WIDE) else CHUNK_CPU
+        return cuts(len(x), lanes, widest, NARROWEST if self._narrow(x, threads, lanes) else CHUNK_CPU)
 
-    def _may_widen(self, x: torch.Tensor, threads: int) -> bool:
+    def _narrow(self, x: torch.Tensor, threads: int, lanes: int) -> bool:
+        """Whether the few samples of x go in calls of under 16."""
+        if 4 * len(x) <= 3 * STEP * lanes:
+            self.sparse += 1
+        return self.sparse > PATIENCE and len(x) <= STEP * lanes and self._fit(x, threads, NARROW)
+
+    def _fit(self, x: torch.Tensor, threads: int, sizes: tuple[int, ...]) -> bool:
         if self.compiled is not None or self.graphs is not None:
             return False
-        if self.widens is None:
-            self.widens = may_widen(self.models[0], x, lambda part: self._look(part, threads), self.autocast)
-        return self.widens
+        if sizes not in self.fits:
+            self.fits[sizes] = same_bits(
+                self.models[0], x, lambda part: self._look(part, threads), self.autocast, sizes
+            )
+        return self.fits[sizes]
 
     def _look(self, x: torch.Tensor, threads: int) -> tuple[torch.Tensor, ...]:
         """Logits and, if there is one, the gradient of their largest in one call of the model, on one thread."""

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from pyadvspur import attacks
-from pyadvspur.attacks.chunking import cuts
+from pyadvspur.attacks.chunking import PATIENCE, cuts
 from pyadvspur.attacks.forward import Forward
 
 
@@ -23,6 +23,16 @@ def test_cuts_cover_the_batch_evenly(lanes, widest):
         assert max(sizes) - min(sizes) <= 16
         if -(-n // 16) >= lanes:
             assert len(sizes) % lanes == 0 or widest == 16 or len(sizes) == -(-n // 16)
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 3, 4])
+def test_few_samples_share_all_lanes_without_padding_to_16(lanes):
+    for n in range(16 * lanes + 1):
+        sizes = cuts(n, lanes, 16, 4)
+        assert 0 <= sum(sizes) - n < 4 or n == 0
+        assert all(4 <= size <= 16 and size % 4 == 0 for size in sizes)
+        assert len(sizes) == min(lanes, max(1, -(-n // 4)))
+    assert cuts(16 * lanes + 1, lanes, 16, 4) == cuts(16 * lanes + 1, lanes, 16)
 
 
 class Counting(nn.Module):
@@ -65,6 +75,32 @@ def test_wide_calls_only_where_the_bits_agree(fussy):
     with Forward(model) as forward:  # remembered by model
         forward.logits(x)
     assert set(model.sizes[tried:]) == ({16} if fussy else {48, 64})
+
+
+class Rowwise(Counting):
+    """The same bits for every size: no matrix kernel."""
+
+    def forward(self, x):
+        self.sizes.append(len(x))
+        z = (x.flatten(1)[:, None] * self.linear.weight).sum(2)
+        return z + len(x) * 1e-7 if self.fussy else z
+
+
+@pytest.mark.parametrize("fussy", [False, True])
+@pytest.mark.usefixtures("one_thread")
+def test_narrow_calls_once_they_are_many_and_only_where_the_bits_agree(fussy):
+    model, x = Rowwise(fussy), torch.rand(5, 3, 2, 2)
+    with Forward(model.eval()) as forward:
+        first = forward.logits(x)
+        assert set(model.sizes) == {16}
+        for _ in range(PATIENCE):
+            assert torch.equal(forward.logits(x), first)
+        tried = len(model.sizes)
+        assert torch.equal(forward.logits(x), first)
+        assert set(model.sizes[tried:]) == ({16} if fussy else {8})
+        tried = len(model.sizes)
+        forward.logits(torch.rand(17, 3, 2, 2))
+        assert 4 not in model.sizes[tried:]
 
 
 class Small(Counting):
