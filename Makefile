@@ -51,21 +51,12 @@ bench: $(VENV)/.dev
 	  echo "== $$script"; OMP_WAIT_POLICY=passive $(BIN)/python $$script --quick || exit 1; \
 	done
 
-## on a machine with an NVIDIA GPU: builds, tests, sanitizes, measures, writes bench/results (about 10 minutes).
+## on a machine with an NVIDIA GPU: builds, tests, sanitizes, measures, writes bench/results; ends with a summary.
 ## needs nvcc and Google Benchmark (Debian: libbenchmark-dev); sanitizes where compute-sanitizer is on the PATH
 gpu: TORCH = torch>=2.4
 gpu: $(VENV)/.dev
-	ADVSPUR_CUDA=ON $(PIP) install --force-reinstall --no-deps .
-	$(BIN)/python -c "import torch, sys; torch.cuda.is_available() or sys.exit('torch finds no GPU here')"
-	$(BIN)/pytest -q -m gpu tests
-	$(BIN)/python bench/run --cuda ON
-	@for tool in memcheck racecheck initcheck; do \
-	  if command -v compute-sanitizer > /dev/null; then \
-	    compute-sanitizer --tool $$tool --error-exitcode 1 build/bench/bench/native/advspur-bench-kernels --cuda --no-cpu --benchmark_list_tests || exit 1; \
-	  else echo "compute-sanitizer is not on the PATH: $$tool skipped"; fi; \
-	done
-	$(BIN)/python bench/bench_gpu.py --save
-	$(BIN)/python bench/bench_render.py --device cuda --save
+	-ADVSPUR_CUDA=ON $(PIP) install --force-reinstall --no-deps .
+	$(BIN)/python bench/gpu_steps.py
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

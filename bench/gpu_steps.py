@@ -104,6 +104,9 @@ def steps(quick: bool) -> list[tuple[str, list[str], int]]:
     done.append(("kernels timed", shown if quick else [*shown, *saved], 120))
     save = ["--quick"] if quick else ["--save"]
     done.append(("bench_gpu.py", [python, "bench/bench_gpu.py", *save], 120))
+    done.append(("bench_gpu_attacks.py", [python, "bench/bench_gpu_attacks.py", *save], 150))
+    network = ["--network", "resnet50"]
+    done.append(("bench_evaluate.py", [python, "bench/bench_evaluate.py", *network, *save], 120))
     return done
 
 
