@@ -15,7 +15,6 @@ place of an older one: cases can be run one by one (--only), and a run that was 
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import time
@@ -91,25 +90,9 @@ def options(parser) -> None:
     parser.add_argument("--peer", default="autoattack", choices=[*PEERS, "none"])
 
 
-def kept() -> list[dict[str, object]]:
-    """The rows of earlier runs."""
-    file = common.RESULTS / "ensemble.json"
-    return json.loads(file.read_text())["rows"] if file.exists() else []
-
-
 def key(row: dict[str, object]) -> tuple:
     names = [name for name, *_ in CASES]
     return row["preset"] != "standard", row["preset"], names.index(row["network"]), NORMS.index(row["norm"])
-
-
-def save(run: common.Run, row: dict[str, object]) -> None:
-    """The row beside those of other cases; every row says on how many threads and under which load it was taken."""
-    rows = [old for old in kept() if key(old) != key(row)] + [row]
-    run.rows, mine = sorted(rows, key=key), run.rows
-    try:
-        run.finish()
-    finally:
-        run.rows = mine
 
 
 def timed(work):
@@ -126,7 +109,7 @@ def main() -> None:
     folder = Path(run.options.data)
     folder = folder / "data" if (folder / "data").is_dir() else folder
     n, preset = run.options.images or (50 if run.quick else 500), run.options.preset
-    have = {key(row) for row in kept()} if run.options.missing else set()
+    have = {key(row) for row in run.kept()} if run.options.missing else set()
     for name, norm, eps in CASES:
         if run.options.only not in f"{name} {norm}" or run.options.norm not in ("", norm):
             continue
@@ -135,8 +118,7 @@ def main() -> None:
         row = one(run, folder, name, norm, eps, n, preset)
         run.row(**row)
         print(common.table([row]), flush=True)
-        if run.options.save:
-            save(run, row)
+        run.keep(row, ("network", "norm", "preset"), key)
     if not run.options.save:
         run.finish()
 

@@ -126,11 +126,26 @@ def main() -> None:
             worse = max(a - b for a, b in zip(found["ours"], found["peer"]))
             run.check(f"{name} {norm}: robust accuracy above the peer's", max(worse, 0.0), allowed=0.5 / n)
         text = {what: " ".join(f"{a:.3f}" for a in values) for what, values in found.items()}
+        about = {"threads": torch.get_num_threads(), "load": round(os.getloadavg()[0], 1)}
         run.row(
-            network=name, norm=norm, n=n, steps=mine, ours=text["ours"], peer=text.get("peer", ""), **columns
+            network=name,
+            norm=norm,
+            n=n,
+            steps=mine,
+            ours=text["ours"],
+            peer=text.get("peer", ""),
+            **columns,
+            **about,
         )
         print(common.table(run.rows[-1:]), flush=True)
-    run.finish()
+        run.keep(run.rows[-1], ("network", "norm", "n", "steps"), order)
+    if not run.options.save:
+        run.finish()
+
+
+def order(row: dict[str, object]) -> tuple:
+    place = [(name, norm) for name, norm, _ in CASES].index((row["network"], row["norm"]))
+    return place, -int(row["steps"]), int(row["n"])
 
 
 if __name__ == "__main__":

@@ -174,6 +174,24 @@ class Run:
     def row(self, **columns: object) -> None:
         self.rows.append(columns)
 
+    def keep(self, row: dict[str, object], by: tuple[str, ...], order: Callable[[dict], object]) -> None:
+        """With --save: the row in the saved table at once, beside those of other cases; a row with the same values of
+        `by` is replaced. For scripts whose cases take minutes each and are run one by one."""
+        if not self.options.save:
+            return
+        same = [row[name] for name in by]
+        others = [old for old in self.kept() if [old.get(name) for name in by] != same]
+        self.rows, mine = sorted([*others, row], key=order), self.rows
+        try:
+            self.finish()
+        finally:
+            self.rows = mine
+
+    def kept(self) -> list[dict[str, object]]:
+        """The rows that earlier runs saved."""
+        file = RESULTS / f"{self.name}.json"
+        return json.loads(file.read_text())["rows"] if file.exists() else []
+
     def finish(self) -> None:
         """Print the table; with --save also write it."""
         text = table(self.rows)
