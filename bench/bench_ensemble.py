@@ -103,11 +103,8 @@ def timed(work):
 
 def main() -> None:
     run = common.start(__doc__, "ensemble", options)
-    if not run.options.data:
-        raise SystemExit("ensemble: say where weights and images are: --data DIR, or ADVSPUR_DEV_DATA")
     warnings.simplefilter("ignore", RuntimeWarning)
-    folder = Path(run.options.data)
-    folder = folder / "data" if (folder / "data").is_dir() else folder
+    folder = networks.folder_of(run)
     n, preset = run.options.images or (50 if run.quick else 500), run.options.preset
     have = {key(row) for row in run.kept()} if run.options.missing else set()
     for name, norm, eps in CASES:

@@ -10,7 +10,6 @@ from the sweep (the peer where asked), and seconds; cpu: processor seconds of al
 
 from __future__ import annotations
 
-import json
 import os
 import time
 import warnings
@@ -100,31 +99,21 @@ def one(run: common.Run, folder: Path, name: str, norm: str, eps: list[float], n
     return row | {"threads": torch.get_num_threads(), "load": round(os.getloadavg()[0], 1)}
 
 
-def save(run: common.Run, row: dict[str, object]) -> None:
-    file = common.RESULTS / "minimal_radius.json"
-    rows = json.loads(file.read_text())["rows"] if file.exists() else []
-    cases = list(CASES)
-
-    def place(one):
-        return cases.index((one["network"], one["norm"]))
-
-    run.rows = sorted([old for old in rows if place(old) != place(row)] + [row], key=place)
-    run.finish()
+def place(row: dict[str, object]) -> int:
+    return list(CASES).index((row["network"], row["norm"]))
 
 
 def main() -> None:
     run = common.start(__doc__, "minimal_radius", options)
-    if not run.options.data:
-        raise SystemExit("minimal_radius: say where weights and images are: --data DIR, or ADVSPUR_DEV_DATA")
     warnings.simplefilter("ignore", RuntimeWarning)
-    folder = Path(run.options.data)
-    folder = folder / "data" if (folder / "data").is_dir() else folder
+    folder = networks.folder_of(run)
     n = run.options.images or (20 if run.quick else 50)
     for (name, norm), eps in CASES.items():
         if run.options.only in f"{name} {norm}":
             row = one(run, folder, name, norm, eps, n)
             print(common.table([row]), flush=True)
-            save(run, row) if run.options.save else run.row(**row)
+            run.row(**row)
+            run.keep(row, ("network", "norm"), place)
     if not run.options.save:
         run.finish()
 

@@ -12,7 +12,6 @@ box, and no radius has a higher robust accuracy than the peer's.
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import common  # first: it sets the OpenMP waiting policy
 import networks
@@ -98,10 +97,7 @@ def options(parser) -> None:
 
 def main() -> None:
     run = common.start(__doc__, "pgd", options)
-    if not run.options.data:
-        raise SystemExit("pgd: say where weights and images are: --data DIR, or ADVSPUR_DEV_DATA")
-    folder = Path(run.options.data)
-    folder = folder / "data" if (folder / "data").is_dir() else folder
+    folder = networks.folder_of(run)
     n, steps = run.options.images or (100 if run.quick else 500), run.options.steps
     for name, norm, radii in CASES if run.options.only or not run.quick else QUICK:
         if run.options.only not in f"{name} {norm}":

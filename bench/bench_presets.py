@@ -10,7 +10,6 @@ threads.
 
 from __future__ import annotations
 
-import json
 import os
 import time
 import warnings
@@ -61,31 +60,22 @@ def one(run: common.Run, folder: Path, name: str, norm: str, eps: float, n: int)
     return row | {"threads": torch.get_num_threads(), "load": round(os.getloadavg()[0], 1)}
 
 
-def save(run: common.Run, row: dict[str, object]) -> None:
-    file = common.RESULTS / "presets.json"
-    rows = json.loads(file.read_text())["rows"] if file.exists() else []
+def place(row: dict[str, object]) -> tuple:
     names = [name for name, *_ in CASES]
-
-    def place(one):
-        return names.index(one["network"]), ("linf", "l2", "l1").index(one["norm"]), one["eps"]
-
-    run.rows = sorted([old for old in rows if place(old) != place(row)] + [row], key=place)
-    run.finish()
+    return names.index(row["network"]), ("linf", "l2", "l1").index(row["norm"]), row["eps"]
 
 
 def main() -> None:
     run = common.start(__doc__, "presets", options)
-    if not run.options.data:
-        raise SystemExit("presets: say where weights and images are: --data DIR, or ADVSPUR_DEV_DATA")
     warnings.simplefilter("ignore", RuntimeWarning)
-    folder = Path(run.options.data)
-    folder = folder / "data" if (folder / "data").is_dir() else folder
+    folder = networks.folder_of(run)
     n = run.options.images or (30 if run.quick else 100)
     for name, norm, eps in CASES:
         if run.options.only in f"{name} {norm}":
             row = one(run, folder, name, norm, eps * run.options.radius, n)
             print(common.table([row]), flush=True)
-            save(run, row) if run.options.save else run.row(**row)
+            run.row(**row)
+            run.keep(row, ("network", "norm", "eps"), place)
     if not run.options.save:
         run.finish()
 

@@ -2,15 +2,13 @@
 
 Multiplying a classifier's logits changes no decision, but it moves most tools' results by tens of points (saturated
 softmax, floors under gradient norms). Allowed here: half a point. Needs a folder with the weights and images (--data,
-or the variable ADVSPUR_DEV_DATA). --only with --save replaces those rows of the saved table and keeps the others.
+or the variable ADVSPUR_DEV_DATA). --save puts every row into the saved table at once, in the place of an older one.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import warnings
-from pathlib import Path
 
 import common  # first: it sets the OpenMP waiting policy
 import networks
@@ -56,31 +54,15 @@ def options(parser) -> None:
     parser.add_argument("--images", type=int, default=0, help="0: 200, or 60 with --quick")
 
 
-def keep_saved(run: common.Run) -> None:
-    """Rows saved earlier that this call did not measure, in the order of the whole table."""
-    saved = common.RESULTS / "scale_invariance.json"
-    old = json.loads(saved.read_text())["rows"] if saved.exists() else []
-
-    def key(row):
-        return (
-            list(NETWORKS).index(row["network"]),
-            list(NETWORKS[row["network"]]).index(row["norm"]),
-            row["attack"],
-        )
-
-    rows = {key(row): row for row in [*old, *run.rows]}
-    run.rows = [rows[k] for k in sorted(rows)]
+def place(row: dict[str, object]) -> tuple:
+    norms = NETWORKS[row["network"]]
+    return list(NETWORKS).index(row["network"]), list(norms).index(row["norm"]), row["attack"]
 
 
 def main() -> None:
     run = common.start(__doc__, "scale_invariance", options)
-    if not run.options.data:
-        raise SystemExit(
-            "scale_invariance: say where weights and images are: --data DIR, or ADVSPUR_DEV_DATA"
-        )
     warnings.simplefilter("ignore", RuntimeWarning)
-    folder = Path(run.options.data)
-    folder = folder / "data" if (folder / "data").is_dir() else folder
+    folder = networks.folder_of(run)
     n = run.options.images or (60 if run.quick else 200)
     for name, radii in NETWORKS.items():
         model, x, y = networks.load(folder, name, n)
@@ -99,9 +81,11 @@ def main() -> None:
                     **{f"x{factor:g}": a for factor, a in zip(FACTORS, accuracy)},
                 )  # fmt: skip
                 print(common.table(run.rows[-1:]), flush=True)
-    if run.options.save and run.options.only:
-        keep_saved(run)
-    run.finish()  # a table with a failed row is still the table
+                run.keep(
+                    run.rows[-1], ("network", "norm", "attack"), place
+                )  # a failed row belongs to the table
+    if not run.options.save:
+        run.finish()
     for row in run.rows:
         what = f"{row['network']} {row['norm']} {row['attack']}: robust accuracy moved"
         run.check(what, float(row["moved"]), allowed=max(ALLOWED, 1 / row["n"]) + 1e-9)

@@ -93,6 +93,14 @@ _NETWORKS = {
 NAMES = tuple(_NETWORKS)
 
 
+def folder_of(run) -> Path:
+    """Where a script's --data says that weights and images are; ends the script if it does not."""
+    if not run.options.data:
+        raise SystemExit(f"{run.name}: say where weights and images are: --data DIR, or ADVSPUR_DEV_DATA")
+    folder = Path(run.options.data)
+    return folder / "data" if (folder / "data").is_dir() else folder
+
+
 def load(folder: str | Path, name: str, n: int = 500) -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
     """A network in eval mode (pixels in [0,1] -> logits), n images (n, C, H, W) and their labels."""
     import numpy as np
