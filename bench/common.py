@@ -143,6 +143,13 @@ def machine() -> dict[str, object]:
     }
 
 
+def remarks(page: Path) -> str:
+    """What somebody wrote by hand below the table and the machine's line: a new table keeps it."""
+    text = page.read_text() if page.exists() else ""
+    _, machine_line, rest = text.partition("\n\nbenchmark ")
+    return rest.partition("\n")[2] if machine_line else ""
+
+
 @dataclass
 class Run:
     """One benchmark: its options, its checks, its rows."""
@@ -202,7 +209,8 @@ class Run:
             content = head | {"machine": self.machine, "checks": self.checks, "rows": self.rows}
             (RESULTS / f"{self.name}.json").write_text(json.dumps(content, indent=1) + "\n")
             note = ", ".join(f"{key} {value}" for key, value in (head | self.machine).items())
-            (RESULTS / f"{self.name}.md").write_text(f"{text}\n\n{note}\n")
+            page = RESULTS / f"{self.name}.md"
+            page.write_text(f"{text}\n\n{note}\n{remarks(page)}")
 
 
 def start(doc: str | None, name: str, add: Callable[[argparse.ArgumentParser], object] | None = None) -> Run:
