@@ -44,10 +44,10 @@ docs: $(VENV)/.dev
 	@echo "open build/site/index.html"
 
 ## every benchmark, short form; bench/README.md says how the committed figures were taken.
-## bench_pgd.py needs ADVSPUR_DEV_DATA, a folder with images and weights.
+## Those of attacks on real networks need ADVSPUR_DEV_DATA, a folder with images and weights.
 bench: $(VENV)/.dev
 	@for script in bench/bench_*.py; do \
-	  if [ $$script = bench/bench_pgd.py ] && [ -z "$$ADVSPUR_DEV_DATA" ]; then echo "== $$script skipped: set ADVSPUR_DEV_DATA"; continue; fi; \
+	  if [ -z "$$ADVSPUR_DEV_DATA" ] && grep -q networks.folder_of $$script; then echo "== $$script skipped: set ADVSPUR_DEV_DATA"; continue; fi; \
 	  echo "== $$script"; OMP_WAIT_POLICY=passive $(BIN)/python $$script --quick || exit 1; \
 	done
 

@@ -120,17 +120,17 @@ class Runs:
 
     @functools.cached_property
     def trends(self) -> Trends | None:
-        """What `report.trends.computed` finds; None without a series of radii."""
-        from pyadvspur.report.trends import computed
+        """What `findings.trends_of` finds; None without a series of radii."""
+        from pyadvspur.report.findings import trends_of
 
-        return computed(self, self.metrics())
+        return trends_of(self.models(), self.outcomes(), self.measures(), self.metrics())
 
     @functools.cached_property
     def seeds(self) -> pd.DataFrame:
         """The spread between training seeds, see `metrics.seed_spread`; empty where no network has several."""
-        from pyadvspur.report.trends import seeds
+        from pyadvspur.report.findings import seeds_of
 
-        return seeds(self)
+        return seeds_of(self.models(), self.outcomes(), self.measures())
 
     def conditions(self) -> dict[str, list[tuple[Part, str, Any]]]:
         """By benchmark: (the run it is from, the benchmark's name there, the planned condition), each name once."""

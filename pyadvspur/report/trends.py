@@ -5,18 +5,15 @@ from __future__ import annotations
 from math import isnan
 from typing import TYPE_CHECKING
 
-from pyadvspur.metrics import Trends, seed_spread, trends
 from pyadvspur.metrics.kinds import find
-from pyadvspur.metrics.series import find_series
-from pyadvspur.metrics.trends import ALL, corrected
+from pyadvspur.metrics.trends import ALL
 from pyadvspur.report import selection
 from pyadvspur.report.tables import Column, Number, Table, number
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pyadvspur.metrics import Measure
-    from pyadvspur.report.several import Runs
+    from pyadvspur.metrics import Trends
 
 _NOTE = (
     "Series: one norm, architecture and training seed, from the standard network on. rho: Spearman's rank correlation "
@@ -33,40 +30,6 @@ _SEEDS = (
 )
 
 
-def computed(runs: Runs, metrics: pd.DataFrame) -> Trends | None:
-    """The trends that a report shows: clean, the first accuracy and the first metric of each kind of reliance; under
-    attack, robust accuracies at the radius that tells most networks apart. None without a series."""
-    import pandas as pd
-
-    models = runs.models()
-    if not find_series(models):
-        return None
-    outcomes, measures = runs.outcomes(), runs.measures()
-    clean: dict[str, list[Measure]] = {}
-    robust: dict[tuple[str, str, float], list[Measure]] = {}
-    for name, listed in measures.items():
-        chosen = selection.main(listed)[:1]
-        clean[name] = [*chosen, *(m for m in selection.reliance(listed) if m not in chosen)]
-        by_name = {m.name: m for m in listed}
-        for choices in selection.attacked(metrics[metrics["benchmark"] == name], listed).values():
-            for choice in choices:
-                robust.setdefault((name, choice.attack, choice.eps), []).append(by_name[choice.measure])
-    plain = outcomes["attack"].to_numpy() == "none"
-    parts = [trends(outcomes[plain], models, clean)]
-    attacked = outcomes[~plain]
-    for (name, attack, eps), listed in robust.items():
-        there = (attacked["benchmark"] == name) & (attacked["attack"] == attack) & (attacked["eps"] == eps)
-        parts.append(trends(attacked[there], models, listed))
-    both = [
-        corrected(
-            pd.concat([getattr(part, name) for part in parts if len(getattr(part, name))], ignore_index=True)
-        )
-        for name in ("series", "pooled")
-        if any(len(getattr(part, name)) for part in parts)
-    ]
-    return Trends(*both) if len(both) == 2 else None
-
-
 def trend_tables(found: Trends | None) -> dict[str, list[Table]]:
     """By benchmark: the trends over all series of a norm, and those of each series."""
     tables: dict[str, list[Table]] = {}
@@ -77,17 +40,6 @@ def trend_tables(found: Trends | None) -> dict[str, list[Table]]:
     for benchmark, rows in found.series.groupby("benchmark", sort=False):
         tables[str(benchmark)].append(_each(rows))
     return tables
-
-
-def seeds(runs: Runs) -> pd.DataFrame:
-    """`metrics.seed_spread` of what a report shows; empty where no kind of network has two seeds."""
-    wanted = {
-        name: [*selection.main(listed)[:1], *selection.reliance(listed)]
-        for name, listed in runs.measures().items()
-    }
-    chosen = {name: list(dict.fromkeys(listed)) for name, listed in wanted.items()}
-    outcomes = runs.outcomes()
-    return seed_spread(outcomes[outcomes["attack"].to_numpy() == "none"], runs.models(), chosen)
 
 
 def seed_tables(found: pd.DataFrame) -> dict[str, Table]:
