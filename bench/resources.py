@@ -89,7 +89,7 @@ def demangle(names: list[str]) -> list[str]:
 
 # Of all calls that the checks make: calls of the families as they are mostly used.
 SHOWN = re.compile(
-    r"(step|apgd|fab_step|to_plane|square|project) (linf|l2|l1)( box)? 1x3x224x224|draw 2 5x8192$"
+    r"(step|apgd|fab_step|to_plane|square|project) (linf|l2|l1)( box| long)? 1x3x224x224|draw 2 5x8192$"
     r"|score (float32|bfloat16) 9x1000 stride 1000$|loss [02] gradient 11x1000$"
     r"|render 2x64x68 (uint8|float) to (16|32) bits (NCHW|NHWC) 5 variants$"
 )

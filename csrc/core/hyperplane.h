@@ -6,41 +6,9 @@
 
 #include "advspur/ball.h"
 #include "core/ball.h"
+#include "core/climb.h"
 
 namespace advspur {
-
-// An element that goes its way (up or down) by up to `room` gains `size` of the gap for each unit. size: |w|,
-// 0 where it is not finite.
-struct Reach {
-  float size, room;
-  uint32_t down;  // all bits set: way is -1
-};
-ADVSPUR_HD Reach reach_of(float x, float w, bool negative_gap) {
-  const float size = from_bits(size_bits(w) & finite_mask(w));
-  const uint32_t down = mask_if(to_bits(w) >> 31 != 0u) ^ mask_if(negative_gap);
-  return {size, from_bits((to_bits(x) & down) | (to_bits(1.0f - x) & ~down)), down};
-}
-
-struct Climb {
-  double fixed;  // what the elements at their walls gain
-  double free;   // what the others gain per unit of s
-};
-
-// The s >= 0 at which fixed(s) + s free(s) = need; a huge one, at which every element stands at its wall,
-// where there is none. The gain is concave in s, so a Newton step from below never passes the root, and the
-// steps end when the set of elements at their walls does. level: s -> Climb.
-template <class F>
-ADVSPUR_HD double climb(double need, const F& level) {
-  double s = 0.0;
-  for (int i = 0; i < 256; ++i) {
-    const Climb now = level(s);
-    if (!(now.free > 0.0)) return 1e300;  // finite: 0 times it is 0
-    const double next = (need - now.fixed) / now.free;
-    if (!(next > s)) return s;
-    s = next;
-  }
-  return s;
-}
 
 // l1: sums of size * room as integers, exact in any order. `unit` turns a gain into an integer such that the
 // sum of n of them stays below 2^62.

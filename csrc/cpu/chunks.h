@@ -56,4 +56,16 @@ void for_samples(int64_t samples, int threads, const Work& work) {
   for (int64_t i = rounds; i < samples; ++i) work(i, threads);
 }
 
+// One thread. chunk_sums(start, count, out): N sums of a sample, in the fixed order of core/reduce.h.
+template <int N, class ChunkSums>
+void sample_sums(int64_t n, const ChunkSums& chunk_sums, double* total) {
+  double lane[N][kLanes] = {};
+  for (int64_t c = 0; c < chunks_of(n); ++c) {
+    double out[N];
+    chunk_sums(c * kChunk, chunk_size(n, c), out);
+    for (int j = 0; j < N; ++j) lane[j][c % kLanes] += out[j];
+  }
+  for (int j = 0; j < N; ++j) total[j] = fold_lanes(lane[j]);
+}
+
 }  // namespace advspur::cpu

@@ -91,18 +91,6 @@ ADVSPUR_CLONES void pull_chunk(float* back, const float* x, const float* x0, int
 
 // ---- one sample, one thread
 
-// chunk_sums(start, count, out): N sums of a sample, in the fixed order of core/reduce.h.
-template <int N, class ChunkSums>
-void sample_sums(int64_t n, const ChunkSums& chunk_sums, double* total) {
-  double lane[N][kLanes] = {};
-  for (int64_t c = 0; c < chunks_of(n); ++c) {
-    double out[N];
-    chunk_sums(c * kChunk, chunk_size(n, c), out);
-    for (int j = 0; j < N; ++j) lane[j][c % kLanes] += out[j];
-  }
-  for (int j = 0; j < N; ++j) total[j] = fold_lanes(lane[j]);
-}
-
 void decide_edge(Decision& d, const float* x, const float* w, int64_t n, double need) {
   d.edge = 0;  // everything with a size, unless less will do
   const double unit = integer_unit(most_gain(x, w, n, d.negative), n);

@@ -7,6 +7,7 @@
 #include "core/macros.h"
 #include "cpu/chunks.h"
 #include "cpu/step_l1.h"
+#include "cpu/step_long.h"
 #include "cpu/team.h"
 
 namespace advspur::cpu {
@@ -183,7 +184,7 @@ void step(const Step& s, int threads) {
       step_linf_batch(s, threads);
       break;
     case Norm::kL2:
-      step_l2_batch(s, threads);
+      s.lengthen ? step_long_batch(s, threads) : step_l2_batch(s, threads);
       break;
     case Norm::kL1:
       step_l1_batch(s, threads);

@@ -1,5 +1,6 @@
 #include "advspur/step.h"
 #include "core/ball.h"
+#include "core/climb.h"
 #include "cuda/elements.cuh"
 #include "cuda/l2.cuh"
 #include "cuda/l2_passes.cuh"
@@ -107,6 +108,40 @@ void step_l2_passes(const Step& whole, double* sums, cudaStream_t stream) {
   }
 }
 
+// ---- l2 that the box does not shorten (cpu/step_long.cpp)
+
+template <bool kResident>
+__global__ void __launch_bounds__(kTeam, kResident ? 2 : 1) long_kernel(Step s, Layout layout) {
+  const int64_t n = s.batch.n, sample = blockIdx.x / (kResident ? layout.blocks : 1), at = sample * n;
+  Team<kResident> team(n, layout, 3);
+  const MaskRow mask = mask_row(s.mask, n, sample);
+  const auto x0 = team.column(0, s.x0 + at), x = team.column(1, s.x + at, mask, s.x0 + at);
+  const auto g = team.column(2, s.grad + at, mask);
+  team.wait();
+  team.forbid(mask, &g, &x, &x0);
+  bool moves = false;
+  const double size = s.step_size[sample];
+  const double square = climb(size * size, [&](double t) {
+    double total[2];
+    team.template total<2>([&](int i, double* value) { long_climb_terms(x[i], g[i], t, value); }, total);
+    moves |= total[1] > 0.0;
+    return Climb{total[0], total[1]};
+  });
+  if (team.leads()) s.moved[sample] = moves;
+  if (!moves) return;
+  const double scale = std::sqrt(square);
+  double length;
+  team.template total<1>([&](int i, double* value) { *value = long_length_term(x[i], x0[i], g[i], scale); },
+                         &length);
+  const double shrink = long_shrink(length, s.eps[sample]);
+  team.write(
+      s.x + at,
+      [&](int i, float x_i, float x0_i, float g_i) {
+        return mask(static_cast<uint32_t>(i)) ? long_step(x_i, x0_i, g_i, scale, shrink) : x0_i;
+      },
+      x, x0, g);
+}
+
 // ---- l1
 
 template <bool kResident>
@@ -131,11 +166,15 @@ void step(const Step& s, void* scratch, void* cuda_stream) {
     return;
   }
   if (s.norm == Norm::kLinf) return step_linf_batch(s, stream);
+  const bool lengthen = s.norm == Norm::kL2 && s.lengthen;
   const size_t board = s.norm == Norm::kL1 ? Counters<true>::kBytes : 0;
   const Layout layout = layout_of(s.batch.n, 3, board, fits_vectors(s.batch.n, s.x, s.x0, s.grad));
   if (layout.blocks > 0) {
     const Grid grid{s.batch.samples * layout.blocks, kTeam, layout.bytes, layout.blocks};
-    launch("step", s.norm == Norm::kL2 ? l2_kernel : l1_kernel<true>, grid, stream, s, layout);
+    const auto l2 = lengthen ? long_kernel<true> : l2_kernel;
+    launch("step", s.norm == Norm::kL2 ? l2 : l1_kernel<true>, grid, stream, s, layout);
+  } else if (lengthen) {
+    launch("step", long_kernel<false>, {s.batch.samples, kTeam}, stream, s, layout);
   } else if (s.norm == Norm::kL2) {
     step_l2_passes(s, static_cast<double*>(scratch), stream);
   } else {

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import torch
 
-from pyadvspur.attacks.balls import distance
 from pyadvspur.attacks.loop import Loop
 from pyadvspur.attacks.searcher import Batch
 from pyadvspur.native.step import step_
@@ -23,7 +22,6 @@ PHASES = {
 # l1: values that a step moves, in units of the ball's radius: from the first to the last step, geometrically. Moving a
 # fixed share of the image instead (1 to 20 %) leaves up to twice as many samples standing (docs/attacks.md).
 WIDTH = (4.0, 1.0)
-FITS = 2  # l2: how often the length of a step that meets the box is put right
 
 
 class PhasedLoop(Loop):
@@ -59,37 +57,17 @@ class PhasedLoop(Loop):
 
     def project(self, batch: Batch, direction: torch.Tensor, size: torch.Tensor, k: int) -> None:
         radius, next_radius = self.phase(batch, k)[0], self.phase(batch, k + 1)[0]
-        if self.norm == "l2" and batch.size is None:
-            direction = self._inside_box(batch, direction, size)
-        self._move(batch, direction, radius, size, self.width(batch, k))
+        # l2: steps that the box cuts would be short of their size, on images with many black and white pixels by far
+        lengthen = self.norm == "l2" and batch.size is None
+        self._move(batch, direction, radius, size, k=self.width(batch, k), lengthen=lengthen)
         if next_radius < radius:  # from the best point so far, by a step of length 0, into the smaller ball
             batch.x = batch.best.clone()
-            self._move(batch, torch.ones_like(direction), next_radius, 0.0, None)
+            self._move(batch, torch.ones_like(direction), next_radius, 0.0)
         if next_radius != radius:
             batch.best_loss.fill_(float("-inf"))
 
-    def _inside_box(self, batch: Batch, direction: torch.Tensor, size: torch.Tensor) -> torch.Tensor:
-        """A step that is cut at the box's faces is short of `size`, on images with many black and white pixels by far.
-        The direction whose cut step has about that length: clamp(s direction) with a larger s.
-        """
-        shape, none = (-1, *[1] * (batch.x.dim() - 1)), torch.zeros_like(direction)
-        room = torch.where(direction > 0, 1 - batch.x, batch.x)
-        if batch.mask is not None:
-            room = torch.where(batch.mask[:, None], room, 0)
-        scale = size / distance(direction, none, "l2").float()
-        want = direction.abs()
-        cut = (want * scale.view(shape) > room).flatten(1).any(1)
-        if not cut.any():
-            return direction
-        for _ in range(FITS):
-            got = distance(torch.minimum(want * scale.view(shape), room), none, "l2").float()
-            scale = scale * (size / got).clamp(max=4.0)
-        step = torch.minimum(want * scale.view(shape), room).copysign(direction)
-        cut &= (step != 0).flatten(1).any(1)
-        return torch.where(cut.view(shape), step, direction)
-
-    def _move(self, batch: Batch, direction, radius: float, size, width) -> None:
+    def _move(self, batch: Batch, direction: torch.Tensor, radius: float, size, **more) -> None:
         eps = batch.eps * radius
         step_(
-            batch.x, batch.x0, direction, norm=self.norm, eps=eps, step_size=size, mask=batch.mask, k=width
+            batch.x, batch.x0, direction, norm=self.norm, eps=eps, step_size=size, mask=batch.mask, **more
         )  # fmt: skip

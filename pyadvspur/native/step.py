@@ -23,11 +23,11 @@ from pyadvspur.reference import step as reference
 NORMS = ("linf", "l2", "l1")
 _SCHEMA = (
     "step(Tensor(a!) x, Tensor x0, Tensor grad, int norm, Tensor eps, Tensor step_size, Tensor? mask, Tensor? k, "
-    "Tensor(b!) moved) -> ()"
+    "Tensor(b!) moved, bool lengthen=False) -> ()"
 )
 
 
-def _arguments(x, x0, grad, norm, eps, step_size, mask, k, moved):
+def _arguments(x, x0, grad, norm, eps, step_size, mask, k, moved, lengthen=False):
     return {
         "norm": norm,
         "x": x.data_ptr(),
@@ -38,6 +38,7 @@ def _arguments(x, x0, grad, norm, eps, step_size, mask, k, moved):
         "k": address(k),
         "moved": moved.data_ptr(),
         **batch_arguments(x, mask),
+        "lengthen": lengthen,
     }
 
 
@@ -45,22 +46,22 @@ def _step_cpu(*args):
     core.step_cpu(**_arguments(*args), threads=threads())
 
 
-def _step_cuda(x, x0, grad, norm, eps, step_size, mask, k, moved):
+def _step_cuda(x, x0, grad, norm, eps, step_size, mask, k, moved, lengthen=False):
     if not has_cuda:
-        new, went = reference.step(x, x0, grad, NORMS[norm], eps, step_size, mask_of(mask), k)
+        new, went = reference.step(x, x0, grad, NORMS[norm], eps, step_size, mask_of(mask), k, lengthen)
         x.copy_(new)
         moved.copy_(went)
         return
     with torch.cuda.device(x.device):
-        scratch = reduction_scratch(x) if NORMS[norm] == "l2" else None
+        scratch = reduction_scratch(x) if NORMS[norm] == "l2" and not lengthen else None
         core.step_cuda(
-            **_arguments(x, x0, grad, norm, eps, step_size, mask, k, moved),
+            **_arguments(x, x0, grad, norm, eps, step_size, mask, k, moved, lengthen),
             scratch=address(scratch),
             cuda_stream=cuda_stream(x.device),
         )
 
 
-def _step_fake(x, x0, grad, norm, eps, step_size, mask, k, moved):
+def _step_fake(x, x0, grad, norm, eps, step_size, mask, k, moved, lengthen=False):
     torch._check(x.shape == x0.shape and x.shape == grad.shape and moved.shape == eps.shape)
 
 
@@ -100,6 +101,7 @@ def step_(
     mask: torch.Tensor | None = None,
     k: float | torch.Tensor | None = None,
     moved: torch.Tensor | None = None,
+    lengthen: bool = False,
 ) -> torch.Tensor:
     """x <- project(x + step_size * direction(grad)) on the eps ball around x0 and the box [0, 1]. Returns x.
 
@@ -110,6 +112,9 @@ def step_(
     (B,) tensors, in [0,1] pixel units. mask: (B,H,W) bool, uint8 or float, non-zero = may change; the other pixels
     end equal to x0. k (l1): a count, a fraction of the sample, or a (B,) tensor of either; default 0.05.
     moved: bool (B,), set to whether the sample had a direction: a sample without one stays where it is.
+    lengthen (l2, x in the box): a step that the box cuts is short of step_size; instead of the unit vector's multiple
+    take the multiple of grad that has this length after the cut (all walls, where none has). Then direction means: some
+    element can move inside the box.
 
     linf never leaves the ball by rounding; l2 and l1 stay within 1e-6 of eps. Results do not depend on threads or on
     how a batch is cut. Sources: Madry et al. 2018 (linf, l2); Tramer & Boneh 2019, Croce & Hein 2021 (l1).
@@ -136,5 +141,6 @@ def step_(
         mask_bytes("native.step", mask, x),
         _counts(0.05 if k is None else k, x) if norm == "l1" else None,
         moved,
+        lengthen and norm == "l2",
     )
     return x if state is x else x.copy_(state)

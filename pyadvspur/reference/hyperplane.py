@@ -17,7 +17,7 @@ def _reach(x: torch.Tensor, w: torch.Tensor, gap: torch.Tensor):
     return way.double(), w.abs().double(), torch.where(way == 0, 0.0, room).double()
 
 
-def _climb(size: torch.Tensor, room: torch.Tensor, rate: torch.Tensor, need: torch.Tensor) -> torch.Tensor:
+def climb(size: torch.Tensor, room: torch.Tensor, rate: torch.Tensor, need: torch.Tensor) -> torch.Tensor:
     """min(s rate, room) with the s at which sum size min(s rate, room) = need; all of the room where it is too
     little. Everything (B, n), need (B,).
     """
@@ -57,7 +57,7 @@ def to_plane(x: torch.Tensor, w: torch.Tensor, gap: torch.Tensor, norm: str) -> 
     if norm == "l1":
         d = _largest_first(size, room, need)
     else:
-        d = _climb(size, room, size if norm == "l2" else (size > 0).double(), need)
+        d = climb(size, room, size if norm == "l2" else (size > 0).double(), need)
     return (way * torch.where(need[:, None] > 0, d, 0.0)).reshape(x.shape)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from pyadvspur.reference.hyperplane import climb
 from pyadvspur.reference.project import norm2, room_of, shrink_l2, soft, threshold_l1, wide
 
 
@@ -27,6 +28,14 @@ def sparse_sign(x: torch.Tensor, g: torch.Tensor, k: torch.Tensor) -> torch.Tens
     return (torch.sign(g).flatten(1) * chosen).reshape(x.shape)
 
 
+def full_length(x: torch.Tensor, g: torch.Tensor, size: torch.Tensor) -> torch.Tensor:
+    """clamp(s g) to the box around x with the s at which its l2 norm is `size`: float64, shaped as x."""
+    room = torch.where(g > 0, 1 - x, x).double()
+    rate, wall = (t.flatten(1) for t in (g.double().square(), torch.where(g == 0, 0.0, room).square()))
+    squares = climb(torch.ones_like(rate), wall, rate, size.double().square())
+    return squares.sqrt().reshape(x.shape) * torch.sign(g)
+
+
 def step(
     x: torch.Tensor,
     x0: torch.Tensor,
@@ -36,6 +45,7 @@ def step(
     step_size: torch.Tensor,
     mask: torch.Tensor | None = None,
     k: torch.Tensor | None = None,
+    lengthen: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Twin of `native.step.step_`; eps, step_size (B,) float32, k (B,) int64, mask boolean (B,1,H,W).
 
@@ -49,7 +59,13 @@ def step(
         low, high = bounds_linf(x0, eps)
         moved = (g != 0).flatten(1).any(1)
         return (start + wide(step_size, x) * torch.sign(g)).minimum(high).maximum(low), moved
-    if norm == "l2":
+    if norm == "l2" and lengthen:
+        step = full_length(start, g, step_size)
+        moved = ((g != 0) & (torch.where(g > 0, 1 - start, start) > 0)).flatten(1).any(1)
+        there = start.double() + step
+        shrink = wide(shrink_l2(norm2(there - x0), eps), x)
+        new = (there + (shrink - 1) * (there - x0)).float().clamp(0, 1)
+    elif norm == "l2":
         length = norm2(g)
         moved = length > 0
         unit = (g.double() / wide(torch.where(moved, length, 1.0), g)).float()

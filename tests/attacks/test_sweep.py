@@ -37,7 +37,8 @@ def test_what_stands_is_searched_once(network, images, norm, radii):
     assert near.float().mean() < 0.1
     assert s.n_gradient == 8 * (len(x) + int(near.sum()))
     assert (s.margin[1:] <= s.margin[:-1]).all()
-    assert (s.distance[1:] <= torch.tensor(small)[:, None] * (1 + 1e-4)).all()
+    held_in = torch.tensor(small)[:, None] * (1 + 2e-4)  # float32's last places, beside radii this small
+    assert (s.distance[1:] <= held_in).all()
     fab = attacks.sweep(
         network, x, y, norm, small, "fab", steps=8, n_targets=1
     )  # one search serves every radius

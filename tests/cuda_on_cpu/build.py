@@ -27,7 +27,7 @@ CPU = [
     "render_tile",
     "score",
 ]
-CPU += ["square", "step", "step_l1"]
+CPU += ["square", "step", "step_l1", "step_long"]
 FLAGS = ["-std=c++17", "-O1", "-g1", "-ffp-contract=off", "-fno-math-errno", "-Wall", "-Wextra"]
 FLAGS += ["-Wno-unknown-pragmas", "-Wno-unused-function", "-DADVSPUR_NO_CLONES"]
 # The compiler calls a hook at every access, watch.cpp has the hooks; misaligned vectors and the like stop the program.

@@ -31,48 +31,52 @@ double per_mask(const Problem& p) {
   return p.masked ? 1.0 / static_cast<double>(p.channels) : 0.0;
 }
 
+void check_one_step(Norm norm, bool lengthen) {
+  for (const Problem& p : problems()) {
+    Dice dice;
+    const Radii r = radii(dice, norm, p.samples);
+    const size_t samples = static_cast<size_t>(p.samples);
+    Both<float> x0(dice.clean(p.values()), p.misalign), x(x0.here, p.misalign);
+    Both<float> eps(r.eps), size(r.size);
+    Both<int64_t> k(std::vector<int64_t>(samples, p.n() / 20 + 1));
+    Both<uint8_t> mask(mask_of(dice, p));
+    for (int turn = 0; turn < 3; ++turn) {
+      std::vector<float> slope = dice.normal(p.values());
+      if (p.samples > 2) std::fill_n(slope.begin() + p.n(), p.n(), turn == 1 ? NAN : 0.0f);  // no direction
+      if (p.values() > 9) slope[3] = INFINITY;
+      Both<float> grad(slope, p.misalign);
+      auto moved = Both<uint8_t>::out(samples);
+      auto scratch = Both<double>::out(samples * 3 * static_cast<size_t>(chunks_of(p.n())));
+      const auto make = [&](bool device) {
+        return Step{norm,
+                    x.at(device),
+                    x0.at(device),
+                    grad.at(device),
+                    eps.at(device),
+                    size.at(device),
+                    norm == Norm::kL1 ? k.at(device) : nullptr,
+                    moved.at(device),
+                    view(mask, p, device),
+                    {p.samples, p.n()},
+                    lengthen};
+      };
+      what = std::string("step ") + name_of(norm) + (lengthen ? " long " : " ") + p.words();
+      cpu::step(make(false), 1);
+      emulated::start_counting();
+      cuda::step(make(true), scratch.at(true), nullptr);
+      if (turn == 0) report(what, "element", double(p.values()), 16 + per_mask(p));
+      moved.same("moved");
+      x.same("x");
+    }
+    emulated::give_all(emulated::Space::kGlobal);
+  }
+}
+
 }  // namespace
 
 void check_step() {
-  for (const Norm norm : kNorms) {
-    for (const Problem& p : problems()) {
-      Dice dice;
-      const Radii r = radii(dice, norm, p.samples);
-      const size_t samples = static_cast<size_t>(p.samples);
-      Both<float> x0(dice.clean(p.values()), p.misalign), x(x0.here, p.misalign);
-      Both<float> eps(r.eps), size(r.size);
-      Both<int64_t> k(std::vector<int64_t>(samples, p.n() / 20 + 1));
-      Both<uint8_t> mask(mask_of(dice, p));
-      for (int turn = 0; turn < 3; ++turn) {
-        std::vector<float> slope = dice.normal(p.values());
-        if (p.samples > 2) std::fill_n(slope.begin() + p.n(), p.n(), turn == 1 ? NAN : 0.0f);  // no direction
-        if (p.values() > 9) slope[3] = INFINITY;
-        Both<float> grad(slope, p.misalign);
-        auto moved = Both<uint8_t>::out(samples);
-        auto scratch = Both<double>::out(samples * 3 * static_cast<size_t>(chunks_of(p.n())));
-        const auto make = [&](bool device) {
-          return Step{norm,
-                      x.at(device),
-                      x0.at(device),
-                      grad.at(device),
-                      eps.at(device),
-                      size.at(device),
-                      norm == Norm::kL1 ? k.at(device) : nullptr,
-                      moved.at(device),
-                      view(mask, p, device),
-                      {p.samples, p.n()}};
-        };
-        what = std::string("step ") + name_of(norm) + " " + p.words();
-        cpu::step(make(false), 1);
-        emulated::start_counting();
-        cuda::step(make(true), scratch.at(true), nullptr);
-        if (turn == 0) report(what, "element", double(p.values()), 16 + per_mask(p));
-        moved.same("moved");
-        x.same("x");
-      }
-      emulated::give_all(emulated::Space::kGlobal);
-    }
-  }
+  for (const Norm norm : kNorms) check_one_step(norm, false);
+  check_one_step(Norm::kL2, true);
 }
 
 void check_project() {

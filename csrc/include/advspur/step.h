@@ -3,9 +3,10 @@
 // x, x0, grad: (samples, n); eps, step_size, moved: one per sample. Elements of grad that are not finite
 // count as zero. moved: whether the sample had a direction. A sample without one is left alone (linf:
 // clamped, which leaves a point of the ball as it is). linf: sign(grad), the ball, the box; never outside the
-// ball by rounding. l2: grad / |grad|_2, the ball, then the box. l1: equal shares on the k largest |grad|
-// that can move inside the box (ties: lowest index), then the exact
-//     projection on ball and box. k: one per sample, used by l1 only.
+// ball by rounding. l2: grad / |grad|_2, the ball, then the box. l2 with lengthen, for x in the box: the
+// multiple of grad that has the step's length after the box has cut it, then the ball; a direction is one
+// that leads into the box. l1: equal shares on the k largest |grad| that can move inside the box (ties:
+// lowest index), then the exact projection on ball and box. k: one per sample, used by l1 only.
 #pragma once
 
 #include <cstddef>
@@ -26,6 +27,7 @@ struct Step {
   uint8_t* moved;
   Mask mask;
   Batch batch;
+  bool lengthen = false;
 };
 
 namespace cpu {
