@@ -25,7 +25,7 @@ import numpy as np
 
 from pyadvspur import attacks, evaluation, report
 from pyadvspur.benchmarks.embedded import Embedded
-from pyadvspur.evaluation import api, samples
+from pyadvspur.evaluation import api, joined, samples
 from pyadvspur.evaluation.store import Store
 from pyadvspur.evaluation.subject import Subject
 
@@ -76,6 +76,7 @@ def synthesise(folder: Path, models: int, seed: int = 0) -> None:
             "error": np.array([""] * n, dtype=object),
         }  # fmt: skip
         store.write(unit, "none" if spec is None else spec.kind, columns)
+    joined.join(store, plan.units())
 
 
 def check(run: common.Run, page: Path, metrics) -> None:

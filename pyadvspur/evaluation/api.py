@@ -15,7 +15,7 @@ from pyadvspur.attacks.acceleration import MODES
 from pyadvspur.benchmarks.base import Benchmark
 from pyadvspur.errors import AdvSpurError, bad, unknown
 from pyadvspur.evaluation import engine as engines
-from pyadvspur.evaluation import points, samples
+from pyadvspur.evaluation import joined, points, samples
 from pyadvspur.evaluation import progress as shown
 from pyadvspur.evaluation.devices import devices
 from pyadvspur.evaluation.plan import Plan, PlannedBenchmark, PlannedCondition
@@ -113,6 +113,7 @@ def evaluate(
     finally:
         torch.set_num_threads(before)
         pixels.set_threads(readers_before)
+    joined.join(store, plan.units())
     run = Run(out)
     if failures := run.failures():
         first = next(iter(failures.items()))

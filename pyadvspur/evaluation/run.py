@@ -9,6 +9,7 @@ from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 from pyadvspur.errors import AdvSpurError
+from pyadvspur.evaluation import joined
 from pyadvspur.evaluation.store import Store
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ class Run:
         units = [unit for unit in self._units if unit.key in there]
         if self._read and self._read[0] == len(units):
             return self._read[1].copy()
-        frame = self._store.read(units).to_pandas()
+        table = joined.read(self._store, units)
+        frame = (self._store.read(units) if table is None else table).to_pandas()
         keys = ["model", "benchmark", "condition", "attack", "eps", "sample"]
         if frame.duplicated(keys).any():
             raise AdvSpurError(
@@ -104,10 +106,11 @@ class Run:
         from pyadvspur.gradient_report import GradientReport
 
         found: dict[tuple[str, ...], GradientReport] = {}
+        signs = joined.signs(self._store, self._units)
         for unit in self._units:
-            if unit.attack != "none" and (signs := self._store.signs(unit)):
+            if unit.attack != "none" and unit.key in signs:
                 key = (unit.benchmark, unit.model, unit.condition, unit.attack)
-                found[key] = found.get(key, GradientReport()) + GradientReport(**signs)
+                found[key] = found.get(key, GradientReport()) + GradientReport(**signs[unit.key])
         names = ["benchmark", "model", "condition", "attack"]
         counts = [field.name for field in fields(GradientReport)]
         rows = [{**dict(zip(names, key)), **asdict(r), "warning": r.text} for key, r in found.items()]

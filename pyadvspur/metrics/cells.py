@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -66,12 +66,17 @@ class Cells:
             if not (mass[used] == 1).all():
                 weight = weight * mass[used][:, None]
             begins = np.r_[True, self.stratum[used][1:] != self.stratum[used][:-1]]
-            total = np.add.reduceat(weight, np.flatnonzero(begins), axis=0)
+            total = _row_sums(weight, np.flatnonzero(begins))
             share = share[self.stratum[used][begins]]
-            there = (total > 0) & (share > 0)[:, None]
-            with np.errstate(divide="ignore", invalid="ignore"):
-                factor = np.where(there, share[:, None] / total, 0.0) / (share @ there)
-            each = weight * factor[np.cumsum(begins) - 1]
+            there = total > 0
+            if there.all() and (share > 0).all():
+                factor = share[:, None] / total / _everywhere(share.tobytes(), total.shape[1])
+            else:
+                there &= (share > 0)[:, None]
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    factor = np.where(there, share[:, None] / total, 0.0) / (share @ there)
+            each = factor[np.cumsum(begins) - 1]
+            each *= weight
             found[:, columns] = (self.value[np.ix_(used, columns)].T @ each).T
         whole = np.round(found)  # means of outcomes that are all wrong or all right are exactly that
         return np.where(np.abs(found - whole) < 1e-12, whole, found)
@@ -148,6 +153,29 @@ def collect(values: np.ndarray, strata: np.ndarray | None, average: str | Sequen
         count=count, value=np.where(there[first], values[first], 0.0), mass=mass, stratum=stratum, share=share,
         pattern=pattern, patterns=patterns, alike=np.bincount(group, weights=count)[group],
     )  # fmt: skip
+
+
+def _row_sums(rows: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """`np.add.reduceat(rows, start, axis=0)`, for few rows a sum eight times as fast and in the same order: the first
+    row and the sum of the others."""
+    ends = np.r_[start[1:], len(rows)]
+    if (ends - start).max() > 8:  # numpy adds longer ones in another order
+        return np.add.reduceat(rows, start, axis=0)
+    found = np.empty((len(start), rows.shape[1]))
+    for total, begin, end in zip(found, start.tolist(), ends.tolist()):
+        if end - begin < 3:
+            np.add.reduce(rows[begin:end], axis=0, out=total)
+        else:
+            np.add.reduce(rows[begin + 1 : end], axis=0, out=total)
+            total += rows[begin]
+    return found
+
+
+@lru_cache(maxsize=16)
+def _everywhere(share: bytes, draws: int) -> np.ndarray:
+    """`share @ there` where every stratum is there in every draw."""
+    weights = np.frombuffer(share)
+    return weights @ np.ones((len(weights), draws))
 
 
 def _strata(size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

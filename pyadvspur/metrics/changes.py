@@ -73,7 +73,9 @@ def changes(before: Answers, after: Answers) -> Changes:
     same = before.prediction[one] == after.prediction[two]
     lost, gained, moved = was & ~now, ~was & now, ~was & ~now & ~same
     order = np.concatenate([np.flatnonzero(part) for part in (lost, gained, moved)])
+    rows = np.empty((len(order), 4), np.int64)
     table = (before.sample[one], before.label[one], before.prediction[one], after.prediction[two])
-    rows = np.stack([column[order].astype(np.int64) for column in table], axis=1)
+    for k, column in enumerate(table):
+        rows[:, k] = column[order]
     counts = (was & now, ~was & ~now & same, lost, gained, moved)
     return Changes(len(was), *(int(part.sum()) for part in counts), rows)

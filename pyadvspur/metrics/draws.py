@@ -43,8 +43,8 @@ def bayesian(cells: Cells, key: object, draws: int, bounds: tuple[float, float] 
         images = int(cells.count.sum())
         if key == IMAGES and images <= _KEPT:
             path = _image_weights(np.repeat(alpha, cells.count).tobytes(), draws)
-            ends = np.cumsum(cells.count)
-            weights = [path[ends] - path[ends - cells.count]]
+            ends = path[np.r_[0, np.cumsum(cells.count)]]
+            weights = [ends[1:] - ends[:-1]]
         else:
             rng, alpha = generator(key), (alpha * cells.count)[:, None]
             weights = (

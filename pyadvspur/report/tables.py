@@ -170,9 +170,9 @@ def _table(caption: str, shown: list, models: pd.DataFrame, note: str) -> Table:
     for title, measure, frame, rank in shown:
         counts = set(frame["n"])
         unit = ", %" if measure.about.percent else ""
-        head = f"{title}{unit}" + (f"\nn = {counts.pop()}" if len(counts) == 1 else "")
+        head = f"{title}{unit}" + (f"\nn = {next(iter(counts))}" if len(counts) == 1 else "")
         columns.append(Column(head, rank=rank))
-        cells.append({r.model: _cell(r, len(set(frame["n"])) > 1) for r in frame.itertuples()})
+        cells.append({r.model: _cell(r, len(counts) > 1) for r in frame.itertuples()})
     measured = {name for column in cells for name in column}
     names = [name for name in ordered(models) if name in measured] or ordered(models)
     rows = tuple((name, *(column.get(name, "-") for column in cells)) for name in names)
@@ -207,9 +207,9 @@ def _notes(shown: list[tuple[str, pd.DataFrame]]) -> tuple[str, ...]:
     by_text: dict[tuple[str, str], list[str]] = {}
     for title, frame in shown:
         notes: dict[str, list[str]] = {}
-        for row in frame.itertuples():
-            if row.note:
-                notes.setdefault(row.note, []).append(str(row.model))
+        for name, note in zip(frame["model"], frame["note"]):
+            if note:
+                notes.setdefault(note, []).append(str(name))
         for text, names in notes.items():
             about = "" if len(names) == len(frame) else f" ({_few(names, ', ')})"
             by_text.setdefault((text, about), []).append(" ".join(title.split("\n")))

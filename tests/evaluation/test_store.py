@@ -4,11 +4,13 @@ import errno
 import json
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import toys
 
 from pyadvspur import AdvSpurError, evaluation
+from pyadvspur.evaluation import joined
 from pyadvspur.evaluation.unit import Unit
 
 #: what attacks say of toys
@@ -125,3 +127,77 @@ def test_parts_stand_alone(tmp_path):
         unit = Unit(**json.loads(table.schema.metadata[b"advspur.unit"]))
         assert unit.key == path.stem
         assert set(table["condition"].to_pylist()) == {unit.condition}
+
+
+def joined_and_parts(out):
+    """The outcomes as a report reads them, and from the parts alone."""
+    held = evaluation.load(out)
+    table = held._store.read(held.plan.units()).to_pandas()
+    return held.outcomes(), table
+
+
+def test_a_finished_run_is_also_one_file(tmp_path):
+    run(tmp_path, ["linf:1/255,2/255(steps=2)"])
+    store = evaluation.load(tmp_path)._store
+    assert joined.read(store, evaluation.load(tmp_path).plan.units()) is not None
+    found, parts_alone = joined_and_parts(tmp_path)
+    pd.testing.assert_frame_equal(found, parts_alone, check_exact=True)
+    for name in ("model", "condition", "attack", "error"):
+        assert list(found[name].cat.categories) == list(parts_alone[name].cat.categories)
+    signs = evaluation.load(tmp_path).gradients()
+    assert len(signs)
+    (tmp_path / "outcomes.parquet").unlink()
+    pd.testing.assert_frame_equal(signs, evaluation.load(tmp_path).gradients())
+    pd.testing.assert_frame_equal(found, evaluation.load(tmp_path).outcomes())  # as runs of before have none
+    run(tmp_path, ["linf:1/255,2/255(steps=2)"])
+    assert (tmp_path / "outcomes.parquet").exists()
+
+
+@pytest.mark.parametrize("damage", ["truncate", "flip", "empty", "part"])
+def test_one_file_that_is_damaged_or_of_other_parts_is_not_read(tmp_path, damage):
+    before = run(tmp_path).outcomes()
+    path = tmp_path / "outcomes.parquet"
+    content = bytearray(path.read_bytes())
+    if damage == "part":  # a part that changed, and now says something else
+        victim = parts(tmp_path)[0]
+        table = pq.read_table(victim)
+        wrong = pa.array([not right for right in table["correct"].to_pylist()])
+        place = table.schema.get_field_index("correct")
+        pq.write_table(table.set_column(place, "correct", wrong), victim, compression="none")
+        found, parts_alone = joined_and_parts(tmp_path)
+        assert (found["correct"] != before["correct"]).sum() == len(table)
+        pd.testing.assert_frame_equal(found, parts_alone, check_exact=True)
+        return
+    content[100] ^= 0xFF
+    path.write_bytes({"truncate": content[: len(content) // 2], "flip": content, "empty": b""}[damage])
+    pd.testing.assert_frame_equal(before, evaluation.load(tmp_path).outcomes(), check_exact=True)
+
+
+def test_a_run_that_is_not_finished_is_read_from_its_parts(tmp_path):
+    before = run(tmp_path).outcomes()
+    parts(tmp_path)[0].unlink()
+    assert (tmp_path / "outcomes.parquet").exists()  # of a part more than there is
+    found = evaluation.load(tmp_path).outcomes()
+    assert 0 < len(found) < len(before)
+    store = evaluation.load(tmp_path)._store
+    assert not joined.join(store, evaluation.load(tmp_path).plan.units())
+    pd.testing.assert_frame_equal(run(tmp_path).outcomes(), before)
+
+
+def test_a_full_disk_costs_the_one_file_alone(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(joined.pq, "ParquetWriter", full)
+    with monkeypatch.context() as still:  # parts are written through the same class
+        still.setattr(pq, "write_table", small_write)
+        assert run(tmp_path).complete
+    assert not [path.name for path in tmp_path.glob("outcomes*")]
+
+
+_WRITER = pq.ParquetWriter
+
+
+def small_write(table, path, **options):
+    with _WRITER(path, table.schema, **options) as file:
+        file.write_table(table)

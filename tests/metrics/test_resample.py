@@ -8,7 +8,7 @@ from scipy import stats
 
 from pyadvspur import metrics
 from pyadvspur.metrics.bca import _jackknife, bca_tails
-from pyadvspur.metrics.cells import collect
+from pyadvspur.metrics.cells import _row_sums, collect
 from pyadvspur.metrics.draws import IMAGES, _normal, bayesian, generator, multinomial
 from pyadvspur.metrics.resample import class_mean, estimate
 
@@ -227,3 +227,15 @@ def test_the_bayesian_interval_is_the_safe_one_at_the_ends():
     found = {interval: coverage(make(interval), truth) for interval in ("bayes", "percentile")}
     assert found["bayes"] >= 0.92
     assert found["percentile"] < 0.85
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 8, 9, 40])
+def test_sums_of_few_rows_are_numpys(most):
+    rng = np.random.default_rng(most)
+    sizes = rng.integers(1, most + 1, 11)
+    start = np.r_[0, np.cumsum(sizes)[:-1]]
+    for rows in (
+        rng.standard_gamma(1, (sizes.sum(), 333)),
+        rng.standard_gamma(1, (sizes.sum(), 666))[:, ::2],
+    ):
+        np.testing.assert_array_max_ulp(_row_sums(rows, start), np.add.reduceat(rows, start, axis=0), 1)
