@@ -1,6 +1,6 @@
 """More networks of the embedded suite: other contrasts of the background, other agreements, other seeds, l1.
 
-    advspur experiment embedded-series --jobs 2           # train what is missing
+    advspur experiment embedded-series --workers 2           # train what is missing
     advspur experiment embedded-series --ship             # and copy all into the package, in half precision
 
 One thread a network, by the recipe of experiments/embedded_suite. A network that is already in the folder is not
@@ -24,10 +24,12 @@ def main(arguments: list[str] | None = None) -> None:
     import series
 
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="advspur experiment embedded-series",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--jobs", type=int, default=2, help="networks at work at the same time, one thread each"
+        "--workers", "--jobs", type=int, default=2, help="networks at work at the same time, one thread each"
     )
     parser.add_argument("--out", type=Path, default=Path("runs/embedded_series"))
     parser.add_argument("--only", nargs="*", help="names of networks, or how they begin; all by default")
@@ -42,7 +44,7 @@ def main(arguments: list[str] | None = None) -> None:
     ]
     print(f"recipe {config['sha256'][:12]}: {len(missing)} of {len(jobs)} networks to train", flush=True)
     if missing:
-        with multiprocessing.get_context("spawn").Pool(options.jobs) as pool:
+        with multiprocessing.get_context("spawn").Pool(options.workers) as pool:
             work = [(job, config, str(options.out)) for job in missing]
             for name, seconds in pool.imap_unordered(series.train_network, work):
                 print(f"{time.strftime('%H:%M:%S')} {name} {seconds:.0f} s of processor time", flush=True)

@@ -1,8 +1,8 @@
 """The embedded suite: train its 22 networks, evaluate them, write the tables.
 
-    advspur experiment embedded-suite --seed 0 --jobs 2
+    advspur experiment embedded-suite --seed 0 --workers 2
 
-One thread a network, so that a seed gives the same weights whatever the number of jobs. A network that is already
+One thread a network, so that a seed gives the same weights whatever the number of workers. A network that is already
 in the folder (of the same recipe) is not trained again, and an evaluation goes on where it stopped. `--ship` copies
 networks and manifest into the package.
 """
@@ -43,7 +43,7 @@ def train_seed(seed: int, options: argparse.Namespace) -> Path:
     if missing:
         images = folder / f"images_{config['sha256'][:12]}.pt"
         networks.compose(images, config, seed)
-        with multiprocessing.get_context("spawn").Pool(options.jobs) as pool:
+        with multiprocessing.get_context("spawn").Pool(options.workers) as pool:
             arguments = [(job, config, str(folder), str(images)) for job in missing]
             for name, seconds in pool.imap_unordered(networks.train_one, arguments):
                 print(f"{time.strftime('%H:%M:%S')} {name} {seconds:.0f} s of processor time", flush=True)
@@ -66,11 +66,13 @@ def ship(folder: Path) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="advspur experiment embedded-suite",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--seed", type=int, nargs="+", default=[0, 1])
     parser.add_argument(
-        "--jobs", type=int, default=2, help="networks at work at the same time, one thread each"
+        "--workers", "--jobs", type=int, default=2, help="networks at work at the same time, one thread each"
     )
     parser.add_argument("--out", type=Path, default=Path("runs/embedded_suite"))
     parser.add_argument("--only", nargs="*", help="names of networks to train; all by default")
@@ -88,7 +90,7 @@ def main(arguments: list[str] | None = None) -> None:
     import results
 
     for seed, folder in folders.items():
-        results.write(folder, seed, options.jobs, HERE / "results" if options.save else options.out)
+        results.write(folder, seed, options.workers, HERE / "results" if options.save else options.out)
 
 
 if __name__ == "__main__":

@@ -6,24 +6,27 @@ from pathlib import Path
 
 import numpy as np
 
+from pyadvspur.claims.linear import run_linear, side_by_side
+from pyadvspur.claims.options import Options
 from pyadvspur.report.ink import NORM_COLOUR, NORM_LABEL, SOFT, sheet
-from pyadvspur.report.script import conclude, run_script, write_table
+from pyadvspur.report.script import conclude, write_table
 from pyadvspur.theory import LinearProblem, preserved_value
 
 NORMS = ("l1", "l2", "linf")
 
 
-def main(out: Path, config: dict) -> dict:
+def main(options: Options, config: dict) -> dict:
     """Best adversarial risk with access to the spurious feature over that without, against the correlation."""
     rho = np.linspace(0, config["largest"], config["correlations"])
-    values = {
+    keys = [(scale, norm) for scale in config["scales_spurious"] for norm in NORMS]
+
+    def value(key: tuple[float, str]):
         # correlation 1 in the problem, so that the factor is the correlation itself
-        (scale, norm): preserved_value(_two_features(1.0, scale, config), norm, config["eps"], rho)
-        for scale in config["scales_spurious"]
-        for norm in NORMS
-    }
+        return preserved_value(_two_features(1.0, key[0], config), key[1], config["eps"], rho)
+
+    values = dict(zip(keys, side_by_side(options, value, keys)))
     write_table(
-        out,
+        options.out,
         ("scale_spurious", "norm", "rho", "risk", "core_only_risk", "log_derivative", "spurious_weight"),
         (
             (scale, norm, *map(float, row))
@@ -33,12 +36,12 @@ def main(out: Path, config: dict) -> dict:
             )[::4]
         ),
     )
-    facts = _random_problems(config["noise_std"], **config["random"])
-    _draw(out, rho, values, config)
+    facts = _random_problems(options, config["noise_std"], **config["random"])
+    _draw(options.out, rho, values, config)
     boundary = {s: min(1.0, config["scale_core"] / s) for s in config["scales_spurious"]}
     linf_helps = {s: rho[values[s, "linf"].ratio < 1 - 1e-12] for s in config["scales_spurious"]}
     return conclude(
-        out,
+        options.out,
         claim="a spurious correlation preserved at test time can improve adversarial robustness",
         statement="R*(with access) <= R*(core only), with equality <=> the condition for no spurious weight holds; "
         "R* is even, concave and non-increasing in |rho|, with dR*/dlog rho = -2 G (1 + c eps N / s)",
@@ -71,31 +74,39 @@ def _two_features(rho: float, scale: float, config: dict) -> LinearProblem:
     return LinearProblem.two_feature(rho, config["scale_core"], scale, noise_std=config["noise_std"])
 
 
-def _random_problems(noise_std: float, problems: int, features: int, cores: int, seed: int) -> dict:
+def _random_problems(
+    options: Options, noise_std: float, problems: int, features: int, cores: int, seed: int
+) -> dict:
+    """What is wrong with the statement on random problems, counted."""
     rng = np.random.default_rng(seed)
-    factor = np.linspace(-1, 1, 21)
-    facts = {"cases": problems * len(NORMS), "above": 0, "mismatch": 0, "bent": 0, "slope_error": 0.0}
+    drawn = []
     for _ in range(problems):
         root = rng.normal(size=(features, 2 * features)) * 2.0 ** rng.uniform(-1, 1, size=(features, 1))
         theta = np.r_[rng.normal(size=cores), np.zeros(features - cores)]
         problem = LinearProblem(root @ root.T / (2 * features), theta, noise_std, np.arange(cores))
-        for norm in NORMS:
-            eps = rng.uniform(0.1, 0.9) * problem.path(norm).critical_eps
-            value = preserved_value(problem, norm, eps, factor)
-            used = np.array([problem.with_spurious_correlation(k).uses_spurious(norm, eps) for k in factor])
-            facts["above"] += int((value.ratio > 1 + 1e-12).sum())
-            facts["mismatch"] += int(((value.log_derivative < 0) != used).sum())
-            facts["bent"] += int((np.diff(value.risk, 2) > 1e-11).sum())
-            facts["bent"] += int((np.abs(value.risk - value.risk[::-1]) > 1e-11).sum())
-            step = 1e-4
-            near = preserved_value(problem, norm, eps, 0.8 * np.exp([-step, 0, step]))
-            slope = (near.risk[2] - near.risk[0]) / (2 * step)
-            if (near.log_derivative < 0).all():
-                facts["slope_error"] = max(
-                    facts["slope_error"],
-                    abs(slope - near.log_derivative[1]) / (abs(slope) + 1e-3 * near.core_risk),
-                )
-    return facts
+        drawn += [(problem, norm, rng.uniform(0.1, 0.9)) for norm in NORMS]
+    found = side_by_side(options, lambda one: _one_problem(*one), drawn)
+    facts = {name: sum(one[name] for one in found) for name in ("above", "mismatch", "bent")}
+    return {"cases": len(drawn), **facts, "slope_error": max(one["slope_error"] for one in found)}
+
+
+def _one_problem(problem: LinearProblem, norm: str, radius: float) -> dict:
+    """The same for one problem and norm, with the radius as a share of the critical one."""
+    factor, step = np.linspace(-1, 1, 21), 1e-4
+    eps = radius * problem.path(norm).critical_eps
+    value = preserved_value(problem, norm, eps, factor)
+    used = np.array([problem.with_spurious_correlation(k).uses_spurious(norm, eps) for k in factor])
+    near = preserved_value(problem, norm, eps, 0.8 * np.exp([-step, 0, step]))
+    slope = (near.risk[2] - near.risk[0]) / (2 * step)
+    error = abs(slope - near.log_derivative[1]) / (abs(slope) + 1e-3 * near.core_risk)
+    return {
+        "above": int((value.ratio > 1 + 1e-12).sum()),
+        "mismatch": int(((value.log_derivative < 0) != used).sum()),
+        "bent": int(
+            (np.diff(value.risk, 2) > 1e-11).sum() + (np.abs(value.risk - value.risk[::-1]) > 1e-11).sum()
+        ),
+        "slope_error": error if (near.log_derivative < 0).all() else 0.0,
+    }
 
 
 def _draw(out: Path, rho: np.ndarray, values: dict, config: dict) -> None:
@@ -133,4 +144,4 @@ def _draw(out: Path, rho: np.ndarray, values: dict, config: dict) -> None:
 
 
 if __name__ == "__main__":
-    run_script(__file__, main)
+    run_linear(__file__, main)

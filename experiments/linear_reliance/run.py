@@ -6,20 +6,21 @@ from pathlib import Path
 
 import numpy as np
 
+from pyadvspur.claims.linear import run_linear, side_by_side
+from pyadvspur.claims.options import Options
 from pyadvspur.report.ink import NORM_COLOUR, NORM_LABEL, SOFT, sheet
-from pyadvspur.report.script import conclude, run_script, write_table
+from pyadvspur.report.script import conclude, write_table
 from pyadvspur.theory import LinearProblem, solve_many
 
 NORMS = ("l1", "l2", "linf")
 
 
-def main(out: Path, config: dict) -> dict:
+def main(options: Options, config: dict) -> dict:
     """Spurious share against the radius, for two features with and without label noise and for random problems."""
-    two = {
-        name: _two_features(config, std)
-        for name, std in (("label noise", config["noise_std"]), ("no label noise", 0.0))
-    }
-    fraction, shares, used = _random_problems(**config["random"])
+    noise = {"label noise": config["noise_std"], "no label noise": 0.0}
+    curves = side_by_side(options, lambda std: _two_features(config, std), noise.values())
+    two = dict(zip(noise, curves))
+    fraction, shares, used = _random_problems(options, **config["random"])
     rows = [
         (case, norm, float(x), float(y), float(y), float(y))
         for case, curves in two.items()
@@ -28,10 +29,12 @@ def main(out: Path, config: dict) -> dict:
     ]
     for norm in NORMS:
         rows += [("random", norm, float(f), *map(float, q)) for f, q in zip(fraction, _bands(shares[norm]).T)]
-    write_table(out, ("case", "norm", "eps_over_critical", "share_median", "share_low", "share_high"), rows)
-    _draw(out, two, fraction, shares)
+    write_table(
+        options.out, ("case", "norm", "eps_over_critical", "share_median", "share_low", "share_high"), rows
+    )
+    _draw(options.out, two, fraction, shares)
     return conclude(
-        out,
+        options.out,
         claim="l1 and l2 adversarial training raise reliance on spurious features",
         statement="theta_S != 0 at every radius between the end of the noise-free plateau and the critical radius, "
         "unless cov_SC cov_CC^+ g_C = 0 (an alignment that no random problem has); without adversary theta_S = 0",
@@ -71,7 +74,9 @@ def _two_features(config: dict, noise_std: float) -> dict:
     return curves
 
 
-def _random_problems(problems: int, features: int, cores: int, noise_std: float, radii: int, seed: int):
+def _random_problems(
+    options: Options, problems: int, features: int, cores: int, noise_std: float, radii: int, seed: int
+):
     """eps / critical (E,), and for each norm the spurious share and the verdict of the condition, (problems, E)."""
     rng = np.random.default_rng(seed)
     factor = rng.normal(size=(problems, features, 2 * features))
@@ -85,8 +90,13 @@ def _random_problems(problems: int, features: int, cores: int, noise_std: float,
     list_of = [LinearProblem(cov, theta, noise_std, core) for cov, theta in zip(covs, thetas)]
     for norm in NORMS:
         eps = np.array([problem.path(norm).critical_eps for problem in list_of])[:, None] * fraction
-        shares[norm] = solve_many(covs, thetas, noise_std, norm, eps, core, with_theta=False).spurious_share
-        used[norm] = np.array([problem.uses_spurious(norm, row) for problem, row in zip(list_of, eps)])
+        shares[norm] = solve_many(
+            covs, thetas, noise_std, norm, eps, core, with_theta=False, threads=options.workers
+        ).spurious_share
+        pairs = zip(list_of, eps)
+        used[norm] = np.array(
+            side_by_side(options, lambda pair, norm=norm: pair[0].uses_spurious(norm, pair[1]), pairs)
+        )
     return fraction, shares, used
 
 
@@ -119,4 +129,4 @@ def _draw(out: Path, two: dict, fraction: np.ndarray, shares: dict) -> None:
 
 
 if __name__ == "__main__":
-    run_script(__file__, main)
+    run_linear(__file__, main)

@@ -6,21 +6,23 @@ from pathlib import Path
 
 import numpy as np
 
+from pyadvspur.claims.linear import run_linear
+from pyadvspur.claims.options import Options
 from pyadvspur.report.ink import CORE, INK, SPURIOUS, mark, sheet
-from pyadvspur.report.script import conclude, run_script, write_table
+from pyadvspur.report.script import conclude, write_table
 from pyadvspur.theory import examples, never_uses_spurious, solve_many
 
 
-def main(out: Path, config: dict) -> dict:
+def main(options: Options, config: dict) -> dict:
     """Maps of the spurious share over correlation and scale with the exact boundary, and the counterexample."""
     cores = config["counterexample"]["cores"]
-    maps = {m: _map(m, config) for m in (1, cores)}
+    maps = {m: _map(m, config, options.workers) for m in (1, cores)}
     problem = examples.several_cores(cores, config["counterexample"]["correlation"], config["noise_std"])
     path = problem.path("linf")
     radii = np.array(config["counterexample"]["radii"]) * path.critical_eps
     solution = path.at(radii)
     write_table(
-        out,
+        options.out,
         ("cores", "correlation", "scale_ratio", "pull", "spurious_share"),
         (
             (m, *map(float, row))
@@ -28,11 +30,11 @@ def main(out: Path, config: dict) -> dict:
             for row in zip(*(a[::6, ::6].ravel() for a in grid))
         ),
     )
-    _draw(out, maps, cores, problem, path, config)
+    _draw(options.out, maps, cores, problem, path, config)
     mismatches = {m: _mismatches(*grid[2:]) for m, grid in maps.items()}
     below = {m: int(((share > 0) & (ratio <= 1)).sum()) for m, (_, ratio, _, share) in maps.items()}
     return conclude(
-        out,
+        options.out,
         claim="with an linf attack, spurious reliance happens only if the spurious scale exceeds the core scale",
         statement="no spurious weight <=> max |cov_SC cov_CC^-1 g_C| <= 1; one core: |rho| scale_S <= scale_C; "
         "never, whatever the label weights, noise and radius <=> the largest row l1 norm of cov_SC cov_CC^-1 <= 1",
@@ -62,7 +64,7 @@ def main(out: Path, config: dict) -> dict:
     )
 
 
-def _map(cores: int, config: dict):
+def _map(cores: int, config: dict, threads: int):
     """correlation, spurious / core scale, pull (the left side of the condition) and spurious share, (grid, grid)."""
     n, largest = config["grid"], config["largest_ratio"]
     ratio, rho = np.meshgrid(
@@ -80,7 +82,7 @@ def _map(cores: int, config: dict):
     critical = np.sqrt(np.pi / 2) * np.abs(b).max(axis=1) / np.sqrt(variance)
     answer = solve_many(
         covs, theta, config["noise_std"], "linf", config["radius"] * critical[:, None], np.arange(cores),
-        with_theta=False,
+        with_theta=False, threads=threads,
     )  # fmt: skip
     return rho, ratio, cores * rho * ratio, answer.spurious_share.reshape(n, n)
 
@@ -151,4 +153,4 @@ def _draw_counterexample(panel, problem, path) -> None:
 
 
 if __name__ == "__main__":
-    run_script(__file__, main)
+    run_linear(__file__, main)

@@ -6,15 +6,17 @@ from pathlib import Path
 
 import numpy as np
 
+from pyadvspur.claims.linear import run_linear, side_by_side
+from pyadvspur.claims.options import Options
 from pyadvspur.report.ink import INK, NORM_COLOUR, NORM_LABEL, SOFT, sheet
-from pyadvspur.report.script import conclude, run_script, write_table
+from pyadvspur.report.script import conclude, write_table
 from pyadvspur.theory import LinearProblem, simulate, spurious_shift
 
 NORMS = ("l1", "l2", "linf")
 FACTORS = np.linspace(1, -1, 9)
 
 
-def main(out: Path, config: dict) -> dict:
+def main(options: Options, config: dict) -> dict:
     """Natural risk against the test correlation, by formula and on simulated domains; what decorrelating costs."""
     problems = {
         scale: LinearProblem.two_feature(
@@ -29,9 +31,10 @@ def main(out: Path, config: dict) -> dict:
         for scale, problem in problems.items()
         for norm in NORMS
     }
-    measured = {key: _simulate(problems[key[0]], shift, config) for key, shift in shifts.items()}
+    points = side_by_side(options, lambda key: _simulate(problems[key[0]], shifts[key], config), shifts)
+    measured = dict(zip(shifts, points))
     write_table(
-        out,
+        options.out,
         (
             "scale_spurious",
             "norm",
@@ -57,14 +60,14 @@ def main(out: Path, config: dict) -> dict:
             for k, risk, (mean, error) in zip(FACTORS, shift.standard_risk, measured[scale, norm])
         ),
     )
-    worst, wrong = _compare(**config["random"])
-    _draw(out, problems, shifts, measured, config)
+    worst, wrong = _compare(options, **config["random"])
+    _draw(options.out, problems, shifts, measured, config)
     off = max(
         float((np.abs(risks[:, 0] - shifts[key].standard_risk) / risks[:, 1]).max())
         for key, risks in measured.items()
     )
     return conclude(
-        out,
+        options.out,
         claim="distributional robustness drops when the spurious correlation changes at test time",
         statement="spurious covariance times k: natural risk grows by exactly 2 (1 - k) G, G >= 0, and G > 0 <=> "
         "the model uses spurious features; standard training loses nothing on any such domain",
@@ -104,21 +107,28 @@ def _simulate(problem: LinearProblem, shift, config: dict) -> np.ndarray:
     return np.array(rows)
 
 
-def _compare(problems: int, features: int, cores: int, seed: int) -> tuple[float, int]:
+def _compare(options: Options, problems: int, features: int, cores: int, seed: int) -> tuple[float, int]:
     """Largest relative error of formula 7, and how often its sign disagrees with the condition."""
     rng = np.random.default_rng(seed)
-    worst, wrong = 0.0, 0
+    drawn = []
     for _ in range(problems):
         factor = rng.normal(size=(features, 2 * features)) * 2.0 ** rng.uniform(-1, 1, size=(features, 1))
         theta = np.r_[rng.normal(size=cores), np.zeros(features - cores)]
         problem = LinearProblem(factor @ factor.T / (2 * features), theta, 0.5, np.arange(cores))
-        k = rng.uniform(-1, 1)
-        domain = problem.with_spurious_correlation(k)
-        for norm in NORMS:
-            eps = rng.uniform(0.05, 0.95) * problem.path(norm).critical_eps
-            shift = spurious_shift(problem, norm, eps, k)
-            worst = max(worst, abs(shift.standard_risk[0] / domain.standard_risk(shift.theta) - 1))
-            wrong += (shift.gain > 0) != problem.uses_spurious(norm, eps)
+        drawn.append((problem, rng.uniform(-1, 1), rng.uniform(0.05, 0.95, len(NORMS))))
+    found = side_by_side(options, lambda one: _compare_one(*one), drawn)
+    return max(worst for worst, _ in found), sum(wrong for _, wrong in found)
+
+
+def _compare_one(problem: LinearProblem, k: float, radii: np.ndarray) -> tuple[float, int]:
+    """The same for one problem, with radii as shares of the critical ones."""
+    worst, wrong = 0.0, 0
+    domain = problem.with_spurious_correlation(k)
+    for norm, radius in zip(NORMS, radii):
+        eps = radius * problem.path(norm).critical_eps
+        shift = spurious_shift(problem, norm, eps, k)
+        worst = max(worst, abs(shift.standard_risk[0] / domain.standard_risk(shift.theta) - 1))
+        wrong += (shift.gain > 0) != problem.uses_spurious(norm, eps)
     return worst, wrong
 
 
@@ -173,4 +183,4 @@ def _draw_costs(panel, problems: dict) -> None:
 
 
 if __name__ == "__main__":
-    run_script(__file__, main)
+    run_linear(__file__, main)

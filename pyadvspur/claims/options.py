@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Options:
     """data: benchmarks as `benchmarks.parse` reads them. models: names or suites; () = the experiment's own. root:
     folder of released checkpoints. trained: model -> (norm, eps) where it does not say itself. limit: samples a
-    condition. quick: fewer radii and attack steps too."""
+    condition. quick: fewer radii and attack steps too. seed: None = the config's own."""
 
     out: Path
     data: tuple[str, ...] = ("embedded",)
@@ -30,20 +30,12 @@ class Options:
     workers: int = 1
     limit: int | None = None
     quick: bool = False
-    seed: int = 0
+    seed: int | None = 0
 
     @property
     def embedded(self) -> bool:
         """Whether this is the embedded suite, with its own networks."""
         return self.data == ("embedded",) and not self.models
-
-    def check_embedded(self, name: str) -> None:
-        """For experiments whose networks were made for them."""
-        if not self.embedded:
-            raise bad(
-                name, "--data, --models", f"{' '.join((*self.data, *self.models))}", "nothing",
-                "It compares networks that were trained on images made for it; there are none for other data.",
-            )  # fmt: skip
 
     def evaluate(self, name: str, models: Sequence[str], benchmarks, attacks: Sequence[str] = ()) -> Run:
         """`evaluation.evaluate` into out/name; goes on where it stopped."""
@@ -53,7 +45,7 @@ class Options:
         with _ModelsIn(self.root):
             return evaluation.evaluate(
                 models=named, benchmarks=benchmarks, attacks=attacks, out=self.out / "runs" / name,
-                workers=self.workers, threads=1 if self.workers > 1 else None, limit=self.limit, seed=self.seed,
+                workers=self.workers, threads=1 if self.workers > 1 else None, limit=self.limit, seed=self.seed or 0,
             )  # fmt: skip
 
     def chosen(self, default: Sequence[str]) -> list[str]:
@@ -64,8 +56,8 @@ class Options:
         return list(dict.fromkeys(found)) or list(default)
 
 
-def parse(script: str, about: str, arguments: Sequence[str] | None = None) -> Options:
-    """Options from the command line; `script` is the experiment's run.py."""
+def parse(script: str, about: str, arguments: Sequence[str] | None = None, seed: int | None = 0) -> Options:
+    """Options from the command line; `script` is the experiment's run.py, seed what --seed is if it is not given."""
     folder = Path(script).resolve().parent
     parser = argparse.ArgumentParser(
         prog=f"advspur experiment {folder.name.replace('_', '-')}", description=about,
@@ -83,11 +75,21 @@ def parse(script: str, about: str, arguments: Sequence[str] | None = None) -> Op
     add("--trained", nargs="+", action="extend", default=[], metavar="NAME=NORM:EPS", help="how a model of your own "
         "was trained: my.module:net=l2:0.5, or my.module:net=standard")  # fmt: skip
     add("--out", type=Path, default=Path("runs") / folder.name, help="folder of everything it writes")
-    add("--workers", type=int, default=min(4, os.cpu_count() or 1), help="processes")
+    add(
+        "--workers",
+        type=int,
+        default=min(4, os.cpu_count() or 1),
+        help="processes; of the linear model: threads",
+    )
     add("--limit", type=int, help="samples a condition")
-    add("--seed", type=int, default=0)
+    shown = "that of config.toml" if seed is None else "%(default)s"
+    add("--seed", type=int, default=seed, help=f"of everything that is drawn; default: {shown}")
     add("--quick", action="store_true", help="few samples and radii: does it run?")
     got = parser.parse_args(arguments)
+    if got.workers < 1:
+        raise bad("experiment", "--workers", got.workers, "an integer >= 1")
+    if got.limit is not None and got.limit < 1:
+        raise bad("experiment", "--limit", got.limit, "an integer >= 1")
     limit = got.limit or (60 if got.quick else None)
     return Options(
         got.out, tuple(got.data or ("embedded",)), tuple(got.models or ()), got.root,

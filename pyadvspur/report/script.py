@@ -1,31 +1,14 @@
-"""What every experiments/*/run.py of the linear theory does around its `main`: config in, table and verdict out."""
+"""What experiments read and write: config in, table and verdict out."""
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
 import tomllib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
-
-
-def run_script(
-    script: str, main: Callable[[Path, dict], dict], arguments: Sequence[str] | None = None
-) -> None:
-    """Read config.toml beside `script`, run `main(out, config)`, write verdict.json and print it."""
-    folder = Path(script).resolve().parent
-    parser = argparse.ArgumentParser(prog=folder.name, description=(main.__doc__ or "").strip())
-    parser.add_argument(
-        "--out", type=Path, default=Path("runs") / folder.name, help="folder for what it writes"
-    )
-    out = parser.parse_args(arguments).out
-    out.mkdir(parents=True, exist_ok=True)
-    outcome = main(out, read_config(script))
-    print(json.dumps(outcome, indent=1))
-    print(f"wrote {out}")
 
 
 def read_config(script: str) -> dict:
