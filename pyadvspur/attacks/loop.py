@@ -1,4 +1,4 @@
-"""The one loop. An attack overrides `start`, `direction`, `step_size`, `project` (or `move`, which calls them).
+"""The one loop. An attack overrides `start`, `direction`, `step_size`, `project` (or `move`, which calls them), `look`.
 
     x <- start(x0) repeat: g <- grad loss(logits(x), y);  x <- project(x + step_size * direction(g));  drop
     the samples that broke
@@ -88,6 +88,9 @@ class Loop(Searcher):
             grad = self._mend(batch, grad, usable, restart * self.steps + k)
             self.move(batch, grad, loss, k)
             found.steps[batch.row] += 1
+            batch = self.look(batch, found, k)
+            if not len(batch):
+                return None
         logits, loss = self.forward.values(batch.x, self.loss, *batch.labels)
         loss = self._worth(logits, loss)
         kept = self.take_hits(batch, logits, loss, found)
@@ -105,6 +108,10 @@ class Loop(Searcher):
         """batch.x has this loss and gradient: remember it if it is the worst, and go on from it."""
         self.note_best(batch, loss)
         self.project(batch, self.direction(batch, grad, k), self.step_size(batch, k), k)
+
+    def look(self, batch: Batch, found: Found, k: int) -> Batch:
+        """A place to look at other points than the iterates, after step k: the samples that go on."""
+        return batch
 
     def note_best(self, batch: Batch, loss: torch.Tensor) -> None:
         better = loss > batch.best_loss

@@ -161,13 +161,18 @@ class Searcher:
         hits = (hit & finite).nonzero()[:, 0]
         if not len(hits):
             return None
-        broke = batch.select(hits)
-        far = distance(broke.x, broke.x0, self.norm)
-        within = inside(far, broke.eps)
-        found.broke(broke.select(within), loss[hits][within])
-        found.broke_outside(broke.select(~within), far[~within])
+        far = distance(batch.x[hits], batch.x0[hits], self.norm)
+        within = inside(far, batch.eps[hits])
+        inner, outer = hits[within], hits[~within]
+        if len(inner):
+            found.broke(batch.select(inner), loss[inner])
+        if len(outer):
+            found.broke_outside(batch.select(outer), far[~within])
+        idle = found.idle(batch.row)
+        if idle is None and not len(inner):
+            return None
         kept = torch.ones(len(batch), dtype=torch.bool, device=hits.device)
-        kept[hits[within]] = False
-        if (idle := found.idle(batch.row)) is not None:
+        kept[inner] = False
+        if idle is not None:
             kept &= ~idle
         return kept.nonzero()[:, 0]

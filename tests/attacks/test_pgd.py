@@ -196,3 +196,12 @@ def test_l2_steps_keep_their_length_where_pixels_cannot_move(network):
     moved = (batch.x - x).flatten(1).norm(dim=1)
     torch.testing.assert_close(moved, size * torch.tensor([1, 1, 0, 1]), rtol=1e-5, atol=0)
     assert not batch.x[1, :, :6].any()
+
+
+def test_l1_breaks_on_its_way_through_the_larger_balls(network, images):
+    x, y = images
+    r = attacks.pgd(network, x, y, "l1", 3.0, steps=40)  # larger balls until step 24
+    early = r.broken & (network(x).argmax(1) == y) & (r.steps_used <= 18)
+    assert early.sum() > len(x) / 4
+    assert ((r.x_adv - x)[early].abs().flatten(1).sum(1) <= 3.0 * (1 + 1e-5)).all()
+    assert (network(r.x_adv)[early].argmax(1) != y[early]).all()
