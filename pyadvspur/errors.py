@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+_SHOWN = 16  # names that an error lists
+
 
 class AdvSpurError(ValueError):
     """Something the caller passed cannot be used. The text names the argument, what it got and what it takes."""
@@ -24,7 +26,9 @@ def unknown(where: str, argument: str, got: str, known: Iterable[str], hint: str
     """An unknown name, with the nearest known ones."""
     known = list(known)
     near = difflib.get_close_matches(str(got), known, n=3)
-    listed = ", ".join(repr(name) for name in (near or known[:12]))
+    listed = ", ".join(repr(name) for name in (near or known[:_SHOWN]))
+    if not near and len(known) > _SHOWN:
+        listed += f" and {len(known) - _SHOWN} more"
     near_or_all = f"Did you mean {listed}?" if near else f"Known: {listed}."
     return AdvSpurError(
         f"{where}: {argument} got {got!r}, which is unknown. {near_or_all}" + (f" {hint}" if hint else "")

@@ -7,7 +7,8 @@ import sys
 
 
 def main() -> None:
-    """Entry point of the `advspur` script. An AdvSpurError is one line on stderr and exit code 2."""
+    """Entry point of the `advspur` script. An AdvSpurError, or a file that cannot be used, is one line on
+    stderr and exit code 2."""
     from pyadvspur.cli.commands import COMMANDS, overview
     from pyadvspur.errors import AdvSpurError, unknown
 
@@ -30,4 +31,10 @@ def main() -> None:
         build(name)(prog_name="advspur")
     except AdvSpurError as error:
         print(f"advspur: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:  # a file that was named on the command line
+        if error.filename is None:
+            raise
+        why = "it is a file, not a folder" if isinstance(error, FileExistsError) else error.strerror
+        print(f"advspur: {str(error.filename)!r} cannot be read or written ({why})", file=sys.stderr)
         sys.exit(2)

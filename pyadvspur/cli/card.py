@@ -44,6 +44,7 @@ def card(
 ) -> None:
     """Write one page for one model: how robust, on what it leans, against a reference series' percentiles.
 
+    \b
     advspur card embedded:cnn_l2_eps0.5 --run advspur-demo -o card.html -o card.md
     advspur card my_pkg.models:build -b imagenet9=DIR -a linf:1/255 --limit 500 --reference runs/others
     """

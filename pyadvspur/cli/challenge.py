@@ -30,6 +30,7 @@ def challenge(
 ) -> None:
     """Count the objects that some background of the whole set makes a model lose.
 
+    \b
     advspur challenge imagenet9=DIR --model torchvision:resnet50 --out runs/challenge-resnet50.json
     """
     import torch

@@ -44,6 +44,7 @@ def compare(
 ) -> None:
     """Every measure of A minus that of B on the same images, with paired intervals, and McNemar's test by condition.
 
+    \b
     advspur compare runs/before runs/after
     advspur compare embedded:cnn_standard embedded:cnn_l2_eps0.5 --run advspur-demo
     """  # fmt: skip

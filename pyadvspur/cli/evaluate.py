@@ -76,6 +76,7 @@ def evaluate(
 ) -> None:
     """Evaluate models on benchmarks, clean and attacked, and record every outcome.
 
+    \b
     advspur evaluate --model my_pkg.models:build --benchmark imagenet9=DIR --attack linf:1/255,2/255 --out runs/a
     """
     from pyadvspur.cli import running

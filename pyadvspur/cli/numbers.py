@@ -14,7 +14,7 @@ def read_number(text: str, argument: str) -> float:
     try:
         return float(text) if "/" not in text else float(Fraction(text.strip()))
     except (ValueError, ZeroDivisionError):
-        raise bad("advspur", argument, repr(text), "a number or a fraction, such as 0.5 or 8/255") from None
+        raise bad("theory", argument, repr(text), "a number or a fraction, such as 0.5 or 8/255") from None
 
 
 def read_list(text: str, argument: str) -> list[float]:
@@ -32,5 +32,5 @@ def read_grid(text: str, argument: str) -> np.ndarray:
     elif len(parts) == 3 and parts[2].strip().isdecimal() and int(parts[2]) >= 1:
         return np.linspace(read_number(parts[0], argument), read_number(parts[1], argument), int(parts[2]))
     raise bad(
-        "advspur", argument, repr(text), "start:stop:count such as 0:2:50, or a list such as 0,1/255,2/255"
+        "theory", argument, repr(text), "start:stop:count such as 0:2:50, or a list such as 0,1/255,2/255"
     )

@@ -50,17 +50,15 @@ def theory(
     norms = ("l2", "linf", "l1") if norm == "all" else (norm,)
     for name in norms:
         if name not in NORMS:
-            check_norm("advspur theory", name)
+            check_norm("theory", name)
     if cov is not None:
         if rho is not None:
-            raise bad("advspur theory", "--rho", rho, "nothing when --cov is given", "Choose one of the two.")
+            raise bad("theory", "--rho", rho, "nothing when --cov is given", "Choose one of the two.")
         problem = _problem_from_files(cov, theta, core, read_number(noise_std, "--noise-std"))
     elif rho is not None:
         problem = _two_features(rho, scale_core, scale_spurious, theta_core, noise_std)
     else:
-        raise bad(
-            "advspur theory", "--rho", "nothing", "a correlation", "Or give --cov FILE --theta ... --core ..."
-        )
+        raise bad("theory", "--rho", "nothing", "a correlation", "Or give --cov FILE --theta ... --core ...")
 
     paths = {name: problem.path(name) for name in norms}
     if eps is None:
@@ -99,26 +97,27 @@ def _problem_from_files(cov: Path, theta: str | None, core: str | None, noise_st
     from pyadvspur.theory import LinearProblem
 
     if theta is None or core is None:
-        raise bad("advspur theory", "--theta and --core", "nothing", "both, when --cov is given")
+        raise bad("theory", "--theta and --core", "nothing", "both, when --cov is given")
     is_file = theta.endswith((".csv", ".npy"))
     weights = _read_array(Path(theta), "--theta").ravel() if is_file else read_list(theta, "--theta")
     indices = [part.strip() for part in core.split(",") if part.strip()]
     if not all(part.isdecimal() for part in indices):
-        raise bad("advspur theory", "--core", repr(core), "indices such as 0,1,2")
+        raise bad("theory", "--core", repr(core), "indices such as 0,1,2")
     return LinearProblem(_read_array(cov, "--cov"), weights, noise_std, [int(part) for part in indices])
 
 
 def _read_array(path: Path, argument: str):
+    import warnings
+
     import numpy as np
 
     try:
         if path.suffix == ".npy":
             return np.load(path, allow_pickle=False)
-        return np.loadtxt(path, delimiter=",", ndmin=2)
-    except (OSError, ValueError) as error:
-        raise bad(
-            "advspur theory", argument, str(path), "a .csv or .npy file of numbers", f"{error}."
-        ) from None
+        with warnings.catch_warnings(action="error"):  # numpy only warns of an empty file
+            return np.loadtxt(path, delimiter=",", ndmin=2)
+    except (OSError, ValueError, UserWarning) as error:
+        raise bad("theory", argument, str(path), "a .csv or .npy file of numbers", f"{error}.") from None
 
 
 def _write_table(problem, found, path: Path) -> None:

@@ -49,6 +49,7 @@ def train(
 ) -> None:
     """Train a series of networks with one recipe; the same command goes on after Ctrl-C.
 
+    \b
     advspur train --model my_code:build --data train.npz --norm l2 --eps 0.25,0.5,1 --standard --out runs/series
     """
     import torch
@@ -133,7 +134,11 @@ def _data(option: str, text: str) -> tuple:
         raise bad("train", option, repr(text), "FILE.npz, or package.module:factory")
     sys.path.insert(0, str(Path.cwd()))  # as with `python -m`
     try:
-        return tuple(getattr(importlib.import_module(module), name)())
+        x, y = getattr(importlib.import_module(module), name)()
+        return torch.as_tensor(x), torch.as_tensor(y)
+    except (TypeError, ValueError, RuntimeError) as error:
+        takes = "a function that returns (x, y): images (N, C, H, W) and classes (N,)"
+        raise bad("train", option, repr(text), takes, f"({error})") from error
     except (ImportError, AttributeError) as error:
         raise bad("train", option, repr(text), "FILE.npz, or package.module:factory", f"({error})") from error
     finally:

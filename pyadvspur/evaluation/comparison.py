@@ -144,10 +144,15 @@ def _pair(a: Run, b: Run, pair: tuple[str, str], shared: dict, options: dict) ->
 
     # models of one name are told apart by their run; swapping them must keep the order that `paired` works in
     names = [f"{model}\0{dict(run.plan.models)[model]}\0{run.plan.key}" for run, model in zip((a, b), pair)]
+    if names[0] == names[1]:  # one plan carried out twice
+        names = [f"{name}\0{run.out.resolve()}" for run, name in zip((a, b), names)]
     parts = []
     for run, model, name in zip((a, b), pair, names):
         frame = run.outcomes()
-        parts.append(frame[frame["model"].to_numpy() == model].assign(model=name))
+        frame = frame[frame["model"].to_numpy() == model]
+        if not len(frame):
+            raise AdvSpurError(f"compare: {str(run.out)!r} holds no finished outcomes of {model!r} yet")
+        parts.append(frame.assign(model=name))
     outcomes = pd.concat([part.astype(dict.fromkeys(_TEXT, str)) for part in parts], ignore_index=True)
     measures = paired(outcomes, *names, shared, **options)
     every = {name: _accuracies(rows, shared.get(name, [])) for name, rows in outcomes.groupby("benchmark")}

@@ -194,8 +194,11 @@ class Store:
         path = self.path(unit)
         # ParquetFile, not read_table: a tenth of the cost for one small file; and half of that again from memory, where
         # no column costs a read of its own
-        with pq.ParquetFile(pa.BufferReader(path.read_bytes()), page_checksum_verification=True) as file:
-            table = file.read(use_threads=False)
+        try:
+            with pq.ParquetFile(pa.BufferReader(path.read_bytes()), page_checksum_verification=True) as file:
+                table = file.read(use_threads=False)
+        except (OSError, pa.ArrowException) as error:
+            raise self._damaged(path, str(error)) from error
         meta = table.schema.metadata or {}
         if "error" not in table.schema.names:  # as written before there were such rows
             nothing = pa.array([""] * table.num_rows, pa.string()).dictionary_encode()
@@ -205,7 +208,7 @@ class Store:
             or meta.get(b"advspur.key") != unit.key.encode()
             or table.num_rows % len(unit)
         ):
-            raise AdvSpurError(f"evaluation: {str(path)!r} does not hold the unit it is named after")
+            raise self._damaged(path, "it does not hold the unit it is named after")
         return table
 
     # failures
@@ -267,6 +270,12 @@ class Store:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+
+    def _damaged(self, path: Path, why: str) -> AdvSpurError:
+        return AdvSpurError(
+            f"evaluation: {str(path)!r} is damaged ({why.rstrip('.')}). Run the same `advspur evaluate` again in this "
+            "folder: it does that unit anew and keeps the others."
+        )
 
     def _full(self, error: OSError) -> StoreFullError:
         return StoreFullError(

@@ -41,8 +41,9 @@ class Subject:
         model = models.load(self.source)
         if model.fingerprint != self.fingerprint:
             raise bad(
-                "evaluate", f"model {self.name!r}", "other weights than at the start", "the same weights"
-            )
+                "evaluate", f"model {self.name!r}", "other weights than at the start", "the same weights",
+                "A factory that draws its weights has to seed them, or is given a file: package.module:factory@FILE.",
+            )  # fmt: skip
         return model
 
 

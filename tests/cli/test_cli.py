@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -73,6 +74,7 @@ def test_a_failed_unit_is_an_exit_code(advspur, capsys):
 
 
 def test_errors_are_one_line(advspur, capsys):
+    Path("a-file").touch()
     for arguments, text in [
         (["evaluate", "-m", "my_nets:smal", "-b", "imagenet9=nowhere", "-o", "x"], "nowhere"),
         (["evaluate", "-m", "my_nets:small", "-b", "imagenet", "-o", "x"], "Did you mean 'imagenet9'"),
@@ -80,6 +82,14 @@ def test_errors_are_one_line(advspur, capsys):
         (["report", "nowhere"], "run.json"),
         (["experiment", "embeded-suite"], "Did you mean 'embedded-suite'"),
         (["datasets", "verify", "imagenet9", "nowhere"], "datasets sample"),
+        (["theory", "--rho", "1/2", "--out", "a-file"], "'a-file' cannot be read or written (it is a file"),
+        (["theory", "--rho", "x", "--out", "t"], "advspur: theory: --rho got 'x'"),
+        (["theory", "--cov", "a-file", "--theta", "1", "--core", "0", "--out", "t"], "no data"),
+        (
+            ["train", "-m", "my_nets:small", "-d", "my_nets:small", "-o", "t", "--eps", "0.1"],
+            "returns (x, y)",
+        ),
+        (["nonsense"], "'info'"),
     ]:
         assert advspur(*arguments) == 2
         shown = capsys.readouterr()

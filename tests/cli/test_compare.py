@@ -1,8 +1,11 @@
 """`advspur compare` and `evaluation.compare`: what may be compared, and the numbers."""
 
 import json
+import shutil
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pyadvspur import AdvSpurError, evaluation
@@ -41,6 +44,27 @@ def test_conditions_are_mcnemar_by_hand(runs):
         assert row.low <= row.difference <= row.high
     assert found["p_holm"].tolist() == holm(found["p"]).tolist()
     assert (found["p_holm"] > found["p"]).any()
+
+
+def test_one_plan_carried_out_twice_is_told_apart(runs, tmp_path):
+    """The same name, weights and plan in both: what came out differently on another machine must be seen."""
+    shutil.copytree(runs / "b", tmp_path / "again")
+    again = evaluation.load(tmp_path / "again")
+    unit = next(u for u in again.plan.units() if u.condition == "original" and u.attack == "none")
+    path = tmp_path / "again" / "units" / f"{unit.key}.parquet"
+    table = pq.read_table(path)
+    wrong = pa.array([False] * len(table))
+    table = table.set_column(table.schema.get_field_index("correct"), "correct", wrong)
+    pq.write_table(table, path, compression="none")
+    for a, b, sign in ((runs / "b", again, 1), (again, runs / "b", -1)):
+        found = evaluation.compare(a, b).conditions.set_index("condition")
+        assert sign * found.loc["original", "difference"] > 0.5
+        assert (found.drop(index="original")["difference"] == 0).all()
+    path.unlink()
+    for path in (tmp_path / "again" / "units").iterdir():
+        path.unlink()
+    with pytest.raises(AdvSpurError, match=r"again.* holds no finished outcomes of"):
+        evaluation.compare(runs / "b", tmp_path / "again")
 
 
 def test_another_experiment_is_refused_unless_allowed(runs):

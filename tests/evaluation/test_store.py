@@ -70,6 +70,16 @@ def test_damaged_parts_are_found_and_redone(tmp_path, damage):
     pd.testing.assert_frame_equal(before, after, check_exact=True)
 
 
+def test_a_reader_is_told_what_is_damaged_and_what_to_do(tmp_path):
+    run(tmp_path)
+    victim = parts(tmp_path)[0]
+    victim.write_bytes(b"PAR1")
+    with pytest.raises(AdvSpurError, match=rf"{victim.name}' is damaged .*Run the same `advspur evaluate`"):
+        evaluation.load(tmp_path).outcomes()
+    assert run(tmp_path).complete
+    evaluation.load(tmp_path).outcomes()
+
+
 def test_a_full_disk_leaves_finished_units_valid(tmp_path, monkeypatch):
     write, calls = pq.write_table, []
 
