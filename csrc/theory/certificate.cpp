@@ -70,10 +70,10 @@ double dual_norm(Attack attack, int64_t d, const double* theta) {
 }
 
 Verdict certify(Attack attack, const Gaussian& problem, double eps, const double* theta, const double* error,
-                const double* pull, const double* known) {
+                const double* pull, Disagreement& disagreement, double rows) {
   Verdict out{};
   out.norm = dual_norm(attack, problem.d, theta);
-  const double explained = known ? *known : std::max(0.0, dense::dot(problem.d, error, pull));
+  const double explained = std::max(0.0, dense::dot(problem.d, error, pull));
   out.spread2 = problem.noise_variance + explained;
   const double s = std::sqrt(out.spread2), n = out.norm, sigma = std::sqrt(problem.noise_variance);
   out.risk = risk(eps, s, n);
@@ -86,41 +86,26 @@ Verdict certify(Attack attack, const Gaussian& problem, double eps, const double
     const double excess = explained + eps * n * (2 * kC * s + eps * n);
     const double better = excess / (std::sqrt(kC * kC * sigma * sigma + excess) + kC * sigma);
     out.gap_per_defect = 2 * lean * (n + better / eps);
-    out.gap = out.gap_per_defect * length;
+    // rounding errors: of each pull, and of the sum of the pulls in s^2
+    const scan::Doubt doubt = scan::doubt(problem.d, problem.deviation, theta, problem.theta, error);
+    const double size = doubt.size, off = sum_unit(problem.d) * size;
+    out.defect_gap = out.gap_per_defect * length;
+    double hidden = off * problem.deviation_length;
+    if (rows > 0) {
+      const double e2 = dense::dot(problem.d, error, error);
+      hidden = std::min(hidden, sum_unit(problem.d) * rows * std::sqrt(e2));
+    }
+    out.gap = out.defect_gap + out.gap_per_defect * hidden + lean * off * size;
+    const double per_norm = 6 * eps * (kC * s + eps * n), per_spread = 2 * (s + kC * eps * n);
+    const double quick = per_norm * (attack == Attack::kL1 ? doubt.largest : doubt.sum);
+    const double little = (problem.d <= kTwofold ? 1e-12 : 1e-11) * out.risk;
+    out.gap += quick <= little ? quick
+                               : disagreement.cost(attack, problem, theta, error, per_norm, per_spread,
+                                                   out.gap_per_defect, little);
+    if (off * size > 0.1 * out.spread2) out.gap = std::max(out.gap, out.risk);  // s is not known at all
   } else {
-    out.gap = out.risk;  // s = 0 off the plateau's own answer: nothing better is known
+    out.gap = out.defect_gap = out.risk;  // s = 0 off the plateau's own answer: nothing better is known
   }
-  return out;
-}
-
-Verdict certify_plateau(Attack attack, int64_t d, double eps, const double* theta, const double* gradient) {
-  Verdict out{};
-  out.norm = dual_norm(attack, d, theta);
-  out.spread2 = out.multiplier = 0;
-  out.risk = risk(eps, 0, out.norm);
-  // -gradient pulls against the norm's subgradient: v = eps^2 N (g - gradient)
-  double length = 0;
-  if (attack == Attack::kLinf) {
-    for (int64_t j = 0; j < d; ++j) {
-      const double g = gradient[j], t = theta[j];
-      length = std::max(length, t > 0 ? std::abs(g - 1) : (t < 0 ? std::abs(g + 1) : std::abs(g) - 1));
-    }
-  } else if (attack == Attack::kL1) {
-    double total = 0, off = 0;
-    for (int64_t j = 0; j < d; ++j) {
-      const double along = std::abs(theta[j]) == out.norm ? (theta[j] > 0 ? gradient[j] : -gradient[j]) : 0.0;
-      total += std::max(0.0, along);
-      off += along > 0 ? 0.0 : std::abs(gradient[j]);
-    }
-    length = std::abs(total - 1) + off;
-  } else {
-    for (int64_t j = 0; j < d; ++j) {
-      const double v = gradient[j] - theta[j] / out.norm;
-      length += v * v;
-    }
-    length = std::sqrt(length);
-  }
-  out.gap = 2 * eps * eps * out.norm * length * (out.norm + std::sqrt(out.risk) / eps);
   return out;
 }
 

@@ -52,16 +52,27 @@ void EigenBasis::weights(int64_t count, const double* mu, double* theta, double*
   }
 }
 
-void EigenBasis::interpolator(double* theta) {
+void EigenBasis::pull_back(double* v) const {
+  std::vector<double> coordinate(static_cast<size_t>(rank_));
+  for (int64_t k = 0; k < rank_; ++k) {
+    const double value = measure.value[k];
+    coordinate[k] = pull_[k] / (value * value * std::sqrt(value));
+  }
+  std::fill_n(v, d_, 0.0);
+  dense::add_rows(rank_, d_, coordinate.data(), rows_.data(), d_, v);
+}
+
+void EigenBasis::interpolator(double* theta) const {
+  std::vector<double> coordinate(static_cast<size_t>(rank_));
   std::fill_n(theta, d_, 0.0);
   for (int64_t k = 0; k < rank_; ++k) {
-    coordinate_[k] = pull_[k] / (measure.value[k] * std::sqrt(measure.value[k]));
+    coordinate[k] = pull_[k] / (measure.value[k] * std::sqrt(measure.value[k]));
   }
-  dense::add_rows(rank_, d_, coordinate_.data(), rows_.data(), d_, theta);
+  dense::add_rows(rank_, d_, coordinate.data(), rows_.data(), d_, theta);
   if (full_rank()) return;
   for (int64_t j = 0; j < d_; ++j) {  // what is nothing but rounding errors is an exact zero
     double size = 0;
-    for (int64_t k = 0; k < rank_; ++k) size += std::abs(coordinate_[k] * rows_[k * d_ + j]);
+    for (int64_t k = 0; k < rank_; ++k) size += std::abs(coordinate[k] * rows_[k * d_ + j]);
     if (std::abs(theta[j]) <= 1e-14 * size) theta[j] = 0;
   }
 }

@@ -7,42 +7,47 @@
 #include "theory/dense.h"
 #include "theory/piecewise_path.h"
 #include "theory/polish.h"
+#include "theory/reach.h"
 
 namespace advspur::theory {
-namespace {
-
-// What the gap of an exact optimum would read, from rounding errors in pull alone.
-double rounding_gap(Attack attack, const Gaussian& p, const double* error, const Verdict& verdict) {
-  double sum = 0, largest = 0, squares = 0;
-  for (int64_t j = 0; j < p.d; ++j) {
-    double size = 0;
-    for (int64_t k = 0; k < p.d; ++k) size += std::abs(p.cov[j * p.d + k] * error[k]);
-    sum += size, squares += size * size, largest = std::max(largest, size);
-  }
-  const double length =
-      attack == Attack::kLinf ? largest : (attack == Attack::kL1 ? sum : std::sqrt(squares));
-  return 2.3e-16 * length * verdict.gap_per_defect;
-}
-
-}  // namespace
 
 void fall_back(Attack attack, const Gaussian& p, double eps, double* theta, double* error, double* pull,
-               double mu, Verdict& verdict) {
-  const auto good = [&] {
-    return verdict.gap <= std::max(1e-10 * verdict.risk, 4 * rounding_gap(attack, p, error, verdict));
-  };
-  if (p.d > kExtended && good()) return;
+               double mu, std::vector<double>& reach, Verdict& verdict) {
+  const auto good = [&] { return verdict.gap <= 1e-10 * verdict.risk; };
   Candidate next;
-  const auto improve = [&](const double* guess) {
-    if (!polish(attack, p, eps, guess, mu, next)) return;
-    const Verdict better =
-        certify(attack, p, eps, next.theta.data(), next.error.data(), next.pull.data(), &next.explained);
+  const auto judge = [&] {
+    Verdict better = certify_careful(attack, p, eps, next, nullptr);
+    if (!(better.gap <= 1e-10 * better.risk)) {
+      if (reach.empty()) reaches(p, reach);
+      better = certify_careful(attack, p, eps, next, reach.data());
+    }
     if (!(better.gap < verdict.gap || better.gap <= 1e-12 * better.risk)) return;
     verdict = better;
     std::copy(next.theta.begin(), next.theta.end(), theta);
     std::copy(next.error.begin(), next.error.end(), error);
     std::copy(next.pull.begin(), next.pull.end(), pull);
   };
+  // the pulls alone, in 32 digits
+  const auto weigh_again = [&](const double* weights, const double* lean) {
+    std::vector<Twofold> exact(lean, lean + p.d);
+    for (int64_t j = 0; j < p.d; ++j) {
+      if (weights[j] - p.theta[j] == lean[j]) exact[j] = Twofold(weights[j]) - p.theta[j];
+    }
+    weigh(p, exact, std::vector<double>(weights, weights + p.d), next);
+  };
+  const auto improve = [&](const double* guess) {
+    if (!polish(attack, p, eps, guess, mu, next)) return;
+    if (p.d > kTwofold) {
+      const std::vector<double> weights(next.theta), lean(next.error);
+      weigh_again(weights.data(), lean.data());
+    }
+    judge();
+  };
+  if (p.d > kTwofold) {
+    weigh_again(theta, error);
+    judge();
+    if (good()) return;
+  }
   improve(theta);
   // The path of a problem moved by 1e-9 has no ties; its face, polished on the problem itself, is tried next.
   std::vector<double> start(theta, theta + p.d), moved(start), b(start), other(start);

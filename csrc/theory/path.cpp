@@ -55,7 +55,8 @@ void Path::solve(int64_t k, const double* eps, const Answers& out) {
     }
     // no radius, or one that no weight is worth: the true weights, or none
     const bool none = eps[i] > 0;
-    Verdict v{none ? p.explained + p.noise_variance : p.noise_variance, 0, 0, 0, 0, 0};
+    Verdict v{};
+    v.risk = none ? p.explained + p.noise_variance : p.noise_variance;
     v.spread2 = v.risk;
     v.multiplier = none ? multiplier(eps[i], std::sqrt(v.risk), 0) : 0.0;
     bool unique = true;

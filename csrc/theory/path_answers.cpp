@@ -8,6 +8,7 @@
 #include "theory/fallback.h"
 #include "theory/path_state.h"
 #include "theory/polish.h"
+#include "theory/reach.h"
 #include "theory/scan.h"
 #include "theory/uniqueness.h"
 
@@ -15,6 +16,7 @@ namespace advspur::theory {
 namespace {
 constexpr double kSharp = 1e-11;  // relative gap beyond which the fallback is asked, where polishing is cheap
 constexpr double kTolerated = 1e-10;  // likewise elsewhere
+constexpr double kUnsure = 1e-9;      // likewise with what rounding errors may hide
 }  // namespace
 
 // pull = error cov for `count` rows; only the features in which some row errs take part.
@@ -110,6 +112,43 @@ void Path::State::solve_ridge(int64_t count, const int64_t* index, const double*
   ridge.weights(beyond, radii, weights.data(), error.data());
 }
 
+// Sharper bounds on rounding errors, for O(d^2).
+double Path::State::rows() {
+  if (row_length > 0) return row_length;
+  const Gaussian& p = problem();
+  std::vector<double> length(static_cast<size_t>(p.d));
+  for (int64_t j = 0; j < p.d; ++j) length[j] = std::sqrt(dense::dot(p.d, p.cov + j * p.d, p.cov + j * p.d));
+  return row_length = pull_length(attack, p.d, length.data());
+}
+
+Verdict Path::State::judge(const Candidate& at, double eps) {
+  const Gaussian& p = problem();
+  const Verdict plain = certify_careful(attack, p, eps, at, nullptr);
+  if (plain.gap <= kSharp * plain.risk) return plain;
+  if (reach.empty()) reaches(p, reach);
+  return certify_careful(attack, p, eps, at, reach.data());
+}
+
+Verdict Path::State::answer_precise(double eps, double* row, double* lean, double* back, bool& on_plateau) {
+  const Gaussian& p = problem();
+  if (!precise_ready) precise.reset(p);
+  precise_ready = true;
+  precise.extend(eps);
+  Verdict unknown{};
+  unknown.gap = HUGE_VAL;
+  const Piece* piece = precise.find(eps);
+  if (piece == nullptr) return unknown;
+  Candidate at;
+  on_plateau = !(precise.answer(*piece, eps, at) > 0);
+  if (on_plateau) precise.end(at);
+  const Verdict verdict = on_plateau ? certify_plateau(attack, p, eps, at) : judge(at, eps);
+  std::copy(at.theta.begin(), at.theta.end(), row);
+  std::copy(at.error.begin(), at.error.end(), lean);
+  std::copy(at.pull.begin(), at.pull.end(), back);
+  if (on_plateau) plateau = at.theta, direction = at.direction, gradient = at.gradient, end = at;
+  return verdict;
+}
+
 void Path::State::answer_block(int64_t count, const int64_t* index, const double* eps, const Answers& out) {
   const Gaussian& p = problem();
   const int64_t n = p.d;
@@ -139,14 +178,37 @@ void Path::State::answer_block(int64_t count, const int64_t* index, const double
   for (int64_t i = 0; i < count; ++i) {
     const double e = eps[index[i]];
     double *row = weights.data() + i * n, *lean = error.data() + i * n, *back = pull.data() + i * n;
-    Verdict verdict = kind[i] == kPlateau ? certify_plateau(attack, n, e, row, gradient.data())
-                                          : certify(attack, p, e, row, lean, back);
-    if (kind[i] != kPlateau &&
-        (apart || !(verdict.gap <= (n <= kTwofold ? kSharp : kTolerated) * verdict.risk)))
+    const double tolerated = n <= kTwofold ? kSharp : kTolerated;
+    Verdict verdict{};
+    const auto clean = [&] {
+      return verdict.defect_gap <= tolerated * verdict.risk && verdict.gap <= kUnsure * verdict.risk;
+    };
+    bool on_plateau = kind[i] == kPlateau;
+    if (on_plateau) {
+      verdict = certify_plateau(attack, p, e, end);
+    } else if (kind[i] == kSolved && pieces == &precise) {
+      verdict = answer_precise(e, row, lean, back, on_plateau);
+    } else {
+      verdict = certify(attack, p, e, row, lean, back, disagreement);
+    }
+    if (!on_plateau && !clean() && n > kTwofold && pieces != &precise)
+      verdict = certify(attack, p, e, row, lean, back, disagreement, rows());
+    if (!on_plateau && !clean())
       fall_back(attack, p, e, row, lean, back, attack == Attack::kL2 && ridge_ready ? ridge.mu(i) : 0.0,
-                verdict);
+                reach, verdict);
+    if (!(verdict.gap <= kUnsure * verdict.risk) && n <= kExtended && pieces != nullptr &&
+        pieces != &precise) {
+      const std::vector<double> before(row, row + n), leant(lean, lean + n), pulled(back, back + n);
+      bool there = false;
+      const Verdict better = answer_precise(e, row, lean, back, there);
+      if (better.gap < verdict.gap) {
+        verdict = better, on_plateau = there;
+      } else {
+        std::copy_n(before.data(), n, row), std::copy_n(leant.data(), n, lean),
+            std::copy_n(pulled.data(), n, back);
+      }
+    }
     if (out.unique != nullptr || out.risk != nullptr) {
-      const bool on_plateau = kind[i] == kPlateau;
       bool unique = true;
       if (out.unique != nullptr) {
         if (on_plateau && attack != Attack::kL2) {

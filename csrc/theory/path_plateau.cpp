@@ -15,37 +15,49 @@ constexpr double kSettled = 1e-13;  // relative gap beyond which the plateau is 
 void Path::State::make_plateau() {
   const Gaussian& p = problem();
   const auto n = static_cast<size_t>(p.d);
-  plateau.resize(n);
-  gradient.assign(n, 0.0);
+  end = {};
   if (attack == Attack::kL2) {
-    ridge_path().interpolator(plateau.data(), gradient.data());
-    return;
-  }
-  const Piece& last = pieces->pieces().back();
-  pieces->weights(last, 0.0, plateau.data());
-  direction.assign(n, 0.0);
-  pieces->direction(last, direction.data());
-  dense::add_rows(p.d, p.d, direction.data(), p.cov, p.d, gradient.data());
-  const double end = last.eps_low;
-  if (end > 0 && p.d <= kTwofold) {
-    const Verdict at = certify_plateau(attack, p.d, end, plateau.data(), gradient.data());
-    Candidate face;
-    std::vector<double> guess(n);
-    pieces->weights(last, 0.5 * last.lambda_high, guess.data());
-    if (at.gap > kSettled * at.risk && polish(attack, p, end, guess.data(), 0.0, face)) {
-      const Verdict better = certify_plateau(attack, p.d, end, plateau.data(), face.gradient.data());
-      if (better.gap < at.gap) {
-        direction = face.direction, gradient = face.gradient;
-        pieces->refine_end(face.tau);
-      }
-    }
-  }
-  const double least = dual_norm(attack, p.d, plateau.data());
-  if (dual_norm(attack, p.d, p.theta) <= least * (1 + 1e-12)) {
-    std::copy_n(p.theta, n, plateau.data());  // the true weights themselves, without rounding errors
+    ridge_path().end(end);
+  } else if (pieces == &precise) {
+    precise.end(end);
   } else {
-    for (double& w : plateau) w = std::abs(w) <= 1e-14 * least ? 0.0 : w;
+    const Piece& last = pieces->pieces().back();
+    std::vector<double> theta(n), v(n), error(n);
+    pieces->weights(last, 0.0, theta.data());
+    pieces->direction(last, v.data());
+    const double least = dual_norm(attack, p.d, theta.data());
+    if (dual_norm(attack, p.d, p.theta) <= least * (1 + 1e-12)) {
+      std::copy_n(p.theta, n, theta.data());  // the true weights themselves, without rounding errors
+    } else {
+      for (double& w : theta) w = std::abs(w) <= 1e-14 * least ? 0.0 : w;
+    }
+    for (size_t j = 0; j < n; ++j) error[j] = theta[j] - p.theta[j];
+    weigh(p, std::vector<Twofold>(error.begin(), error.end()), theta, end);
+    lean_plain(p, v, end);
+    if (last.eps_low > 0 && p.d <= kTwofold) settle_plateau(last);
   }
+  plateau = end.theta, direction = end.direction, gradient = end.gradient;
+}
+
+// The end of the plateau again, in extended precision, where the direction misses by more than rounding.
+void Path::State::settle_plateau(const Piece& last) {
+  const Gaussian& p = problem();
+  const auto misses = [&](Candidate at) {
+    at.line_unit = 0;
+    const Verdict verdict = certify_plateau(attack, p, last.eps_low, at);
+    return verdict.gap / verdict.risk;
+  };
+  std::vector<double> guess(static_cast<size_t>(p.d));
+  pieces->weights(last, 0.5 * last.lambda_high, guess.data());
+  Candidate face;
+  const double missed = misses(end);
+  if (!(missed > kSettled) || !polish(attack, p, last.eps_low, guess.data(), 0.0, face)) return;
+  Candidate better = end;
+  better.direction = face.direction, better.gradient = face.gradient;
+  better.tau = face.tau, better.reached = face.reached;
+  if (!(misses(better) < missed)) return;
+  end = better;
+  pieces->refine_end(face.tau);
 }
 
 double Path::critical() const {

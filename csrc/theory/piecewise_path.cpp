@@ -21,11 +21,11 @@ double reach(double from, double to, double top) {
 
 }  // namespace
 
-void PiecewisePath::reset(const Gaussian& problem) {
+void TablePath::reset(const Gaussian& problem) {
   begin(problem, true);
 }
 
-void PiecewisePath::begin(const Gaussian& problem, bool may_care) {
+void TablePath::begin(const Gaussian& problem, bool may_care) {
   p_ = problem;
   const auto d = static_cast<size_t>(p_.d);
   tableau_.reset(p_.d, p_.cov, few_pivots());
@@ -46,7 +46,7 @@ void PiecewisePath::begin(const Gaussian& problem, bool may_care) {
   start();
 }
 
-void PiecewisePath::extend(double eps) {
+void TablePath::extend(double eps) {
   const size_t limit = static_cast<size_t>(200 + 20 * p_.d);  // sane paths take about d steps
   const auto follow = [&] {
     while (!finished_ && !lost_ && pieces_.size() < limit &&
@@ -67,7 +67,7 @@ const Piece* PiecewisePath::find(double eps) const {
   return finished_ && !pieces_.empty() ? &pieces_.back() : nullptr;
 }
 
-void PiecewisePath::add_piece(double lambda_low, const Face& face, bool fits, int64_t first) {
+void TablePath::add_piece(double lambda_low, const Face& face, bool fits, int64_t first) {
   const double eps_high = pieces_.empty() ? radius(face, lambda_) : pieces_.back().eps_low;
   const double eps_low = std::min(radius(face, lambda_low), eps_high);
   const auto count = static_cast<int64_t>(pool_index_.size()) - first;
@@ -80,7 +80,7 @@ void PiecewisePath::refine_end(double tau) {
   last.eps_low = std::min(radius(last.face, 0.0), last.eps_high);
 }
 
-double PiecewisePath::emit(const Piece& piece, double eps, double* theta, double* error) const {
+double TablePath::emit(const Piece& piece, double eps, double* theta, double* error) const {
   const double share = (eps - piece.eps_low) / (piece.eps_high - piece.eps_low);
   const double lambda = solve_multiplier(piece.face, eps, piece.lambda_low, piece.lambda_high,
                                          piece.lambda_low + share * (piece.lambda_high - piece.lambda_low));
@@ -98,7 +98,7 @@ double PiecewisePath::emit(const Piece& piece, double eps, double* theta, double
   return lambda;
 }
 
-void PiecewisePath::carry_pivot(int64_t j, bool in) {
+void TablePath::carry_pivot(int64_t j, bool in) {
   Tableau::carry(p_.d, fixed_.data(), j, column_.data(), in);
   Tableau::carry(p_.d, moving_.data(), j, column_.data(), in);
   tableau_.pivot(j, column_.data(), in);
@@ -112,7 +112,7 @@ void PiecewisePath::carry_pivot(int64_t j, bool in) {
   }
 }
 
-void PiecewisePath::refresh(const double* y, std::vector<double>& carried) {
+void TablePath::refresh(const double* y, std::vector<double>& carried) {
   // with x the members' part and rho = y - cov x: one step of iterative refinement, by the tableau's own
   // inverse
   std::vector<double> x(carried), rho(y, y + p_.d), inside(x), change(x);
@@ -123,14 +123,14 @@ void PiecewisePath::refresh(const double* y, std::vector<double>& carried) {
   for (int64_t j = 0; j < p_.d; ++j) carried[j] = (in_[j] ? carried[j] : rho[j]) - change[j];
 }
 
-void PiecewisePath::refit() {
+void TablePath::refit() {
   for (int64_t j = 0; j < p_.d; ++j) column_[j] = outside_[j] * p_.theta[j];
   tableau_.multiply(column_.data(), fixed_.data());
   offset_ = fixed_;
   for (const int32_t i : members_) fixed_[i] += p_.theta[i];
 }
 
-int64_t PiecewisePath::next_to_move() const {
+int64_t TablePath::next_to_move() const {
   int64_t best = -1;
   double best_gain = 0;
   bool best_is_spurious = true;
@@ -144,7 +144,7 @@ int64_t PiecewisePath::next_to_move() const {
   return best;
 }
 
-void PiecewisePath::resolve_ties(bool two_sided) {
+void TablePath::resolve_ties(bool two_sided) {
   const double top = two_sided ? 2.0 : HUGE_VAL;
   const auto limit = static_cast<int64_t>(20 + 10 * ties_.size());
   chosen_.clear();

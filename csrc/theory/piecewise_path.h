@@ -23,13 +23,13 @@ class PiecewisePath {
  public:
   virtual ~PiecewisePath() = default;
 
-  void reset(const Gaussian& problem);
-  void extend(double eps);              // makes pieces until one reaches down to eps, or the path ends
+  virtual void reset(const Gaussian& problem) = 0;
+  virtual void extend(double eps) = 0;  // makes pieces until one reaches down to eps, or the path ends
   const Piece* find(double eps) const;  // the piece that holds eps; null where none could be made
 
   // Writes theta (d) and error = theta - theta* (d; up to null directions of cov) at eps inside `piece`;
   // returns lambda.
-  double emit(const Piece& piece, double eps, double* theta, double* error) const;
+  virtual double emit(const Piece& piece, double eps, double* theta, double* error) const = 0;
 
   virtual void weights(const Piece& piece, double lambda, double* theta) const = 0;  // theta = u - lambda v
 
@@ -40,9 +40,22 @@ class PiecewisePath {
   virtual bool uses(const Piece& piece, int64_t j) const = 0;
 
   const std::vector<Piece>& pieces() const { return pieces_; }
-  bool careful() const { return careful_; }
-  void refine_end(double tau);                 // a better tau = v' cov v of the last piece
-  bool finished() const { return finished_; }  // the last piece ends at lambda = 0
+  virtual bool careful() const { return false; }  // whether refine_end() may help
+  void refine_end(double tau);                    // a better tau = v' cov v of the last piece
+  bool finished() const { return finished_; }     // the last piece ends at lambda = 0
+
+ protected:
+  bool finished_ = false;
+  std::vector<Piece> pieces_;
+};
+
+// Paths followed in doubles, on a tableau that is brought up to date only where it is read.
+class TablePath : public PiecewisePath {
+ public:
+  void reset(const Gaussian& problem) override;
+  void extend(double eps) override;
+  double emit(const Piece& piece, double eps, double* theta, double* error) const override;
+  bool careful() const override { return careful_; }
 
  protected:
   virtual double clock(const Piece&, double lambda) const { return lambda; }  // what pool_v_ multiplies
@@ -80,10 +93,8 @@ class PiecewisePath {
   Tableau tableau_;
   double lambda_ = 0;
   bool careful_ = false;  // small features matter (no noise, or scales apart): refit() at every step
-  bool finished_ = false;
-  bool lost_ = false;   // rounding errors broke a careful path
-  int64_t event_ = -1;  // the feature whose event ended the last piece
-  std::vector<Piece> pieces_;
+  bool lost_ = false;     // rounding errors broke a careful path
+  int64_t event_ = -1;    // the feature whose event ended the last piece
   std::vector<int32_t> pool_index_, members_;  // members_: the pivoted-in features
   std::vector<double> pool_u_, pool_v_,
       pool_error_;  // pool_error_: u - theta*, for lasso and p - theta* for spread
@@ -96,7 +107,7 @@ class PiecewisePath {
   std::vector<int64_t> ties_, chosen_, leaving_;
 };
 
-class LassoPath final : public PiecewisePath {  // l_inf attack, q = 1
+class LassoPath final : public TablePath {  // l_inf attack, q = 1
  public:
   void weights(const Piece& piece, double lambda, double* theta) const override;
   void direction(const Piece& piece, double* v) const override;
@@ -117,7 +128,7 @@ class LassoPath final : public PiecewisePath {  // l_inf attack, q = 1
   double moving_scale_ = 0;  // largest standard deviation times |moving_| among the members
 };
 
-class SpreadPath final : public PiecewisePath {  // l1 attack, q = inf
+class SpreadPath final : public TablePath {  // l1 attack, q = inf
  public:
   void weights(const Piece& piece, double lambda, double* theta) const override;
   void direction(const Piece& piece, double* v) const override;

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 
+#include "theory/certificate.h"
 #include "theory/dense.h"
 #include "theory/scalar_solve.h"
 #include "theory/twofold.h"
@@ -80,10 +82,15 @@ struct Solver {
   void finish(const std::vector<Real>& error, const std::vector<double>& theta, Candidate& out) const {
     const std::vector<Real> pull = times_cov(error);
     out.theta = theta;
+    out.mismatch = 0;
+    const double unit = std::is_same_v<Real, Twofold> ? 0x1p-100 : 0x1p-63;
+    out.unit = std::is_same_v<Real, double> ? sum_unit(d) : unit * static_cast<double>(d + 8);
     out.pull.resize(pull.size());
     out.explained = std::max(0.0, static_cast<double>(dot(error, pull)));
     out.error.resize(error.size());
     for (int64_t j = 0; j < d; ++j) {
+      const double missed = static_cast<double>(Real(theta[j]) - p.theta[j] - error[j]);
+      out.mismatch += std::max(0.0, std::abs(missed) - 1.2e-16 * std::abs(theta[j]));
       out.pull[j] = static_cast<double>(pull[j]), out.error[j] = static_cast<double>(error[j]);
     }
   }
@@ -159,6 +166,8 @@ struct Solver {
       out.direction[j] = static_cast<double>(direction[j]),
       out.gradient[j] = static_cast<double>(gradient[j]);
     }
+    out.reached = 0;
+    for (int64_t j = 0; j < d; ++j) out.reached += p.theta[j] * out.gradient[j];
     std::vector<double> theta(static_cast<size_t>(d), 0.0);
     const Real size = spread ? y[0] - lambda * v[0] : Real(0);
     for (int64_t j = 0; j < d; ++j) {
@@ -223,6 +232,48 @@ bool run(Attack attack, const Gaussian& problem, double eps, const double* theta
 }
 
 }  // namespace
+
+void weigh(const Gaussian& problem, const std::vector<Twofold>& error, const std::vector<double>& theta,
+           Candidate& out) {
+  Solver<Twofold>(problem).finish(error, theta, out);
+}
+
+void lean_plain(const Gaussian& problem, const std::vector<double>& v, Candidate& out) {
+  out.direction = v;
+  out.line_unit = sum_unit(problem.d);
+  out.gradient.assign(v.size(), 0.0);
+  dense::add_rows(problem.d, problem.d, v.data(), problem.cov, problem.d, out.gradient.data());
+  out.tau = dense::dot(problem.d, v.data(), out.gradient.data());
+  out.reached = dense::dot(problem.d, problem.theta, out.gradient.data());
+}
+
+void lean(const Gaussian& problem, const std::vector<Twofold>& v, Candidate& out) {
+  const Solver<Twofold> solver(problem);
+  const std::vector<Twofold> gradient = solver.times_cov(v);
+  const std::vector<Twofold> truth(problem.theta, problem.theta + problem.d);
+  out.tau = solver.dot(v, gradient).high;
+  out.reached = solver.dot(truth, gradient).high;
+  out.line_unit = 0x1p-100 * static_cast<double>(problem.d + 8);
+  out.direction.resize(v.size()), out.gradient.resize(v.size());
+  for (size_t j = 0; j < v.size(); ++j) out.direction[j] = v[j].high, out.gradient[j] = gradient[j].high;
+}
+
+bool ridge_end(const Gaussian& problem, Candidate& out) {
+  Solver<Twofold> solver(problem);
+  solver.factor.assign(problem.cov, problem.cov + problem.d * problem.d);
+  solver.factorise(problem.d, 1e-22);
+  for (const uint8_t dropped : solver.dropped) {
+    if (dropped) return false;
+  }
+  std::vector<Twofold> v(problem.theta, problem.theta + problem.d);
+  const Twofold n = root(solver.dot(v, v));
+  for (Twofold& x : v) x /= n;
+  solver.solve(problem.d, v);
+  const std::vector<double> theta(problem.theta, problem.theta + problem.d);
+  weigh(problem, std::vector<Twofold>(v.size()), theta, out);
+  lean(problem, v, out);
+  return true;
+}
 
 bool polish(Attack attack, const Gaussian& problem, double eps, const double* theta, double mu,
             Candidate& out) {

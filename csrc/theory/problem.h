@@ -16,6 +16,7 @@ struct Gaussian {
   const uint8_t* spurious = nullptr;  // among tied features these come last
   double noise_variance = 0;          // sigma^2
   double explained = 0;               // theta' cov theta
+  double deviation_length = 0;        // the attack's norm of the standard deviations
 };
 
 }  // namespace advspur::theory

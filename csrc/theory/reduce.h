@@ -18,6 +18,7 @@ class Reduced {
   void reset(int64_t d, const double* cov, const double* theta, double noise_std, const uint8_t* core);
 
   const Gaussian& problem() const { return problem_; }
+  void set_deviation_length(double length) { problem_.deviation_length = length; }
   bool everything() const { return kept_.size() == static_cast<size_t>(full_d_); }
   const std::vector<int32_t>& kept() const { return kept_; }
   bool rest_is_singular() const;  // whether the covariance of the removed features is

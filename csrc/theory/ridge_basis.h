@@ -30,7 +30,8 @@ class EigenBasis final : public RidgeBasis {
 
   void reset(const Gaussian& problem);
   void weights(int64_t count, const double* mu, double* theta, double* error) override;
-  void interpolator(double* theta);  // mu = 0: the one of least norm
+  void interpolator(double* theta) const;  // mu = 0: the one of least norm
+  void pull_back(double* v) const;         // cov^+ of the interpolator
   bool full_rank() const { return rank_ == d_; }
 
  private:

@@ -89,6 +89,7 @@ double RidgeScalar::solve(double eps, double& log_mu) const {
 bool RidgePath::reset(const Gaussian& problem, double critical, bool shortest) {
   p_ = problem;
   critical_ = critical;
+  end_ = {};
   basis_ = nullptr;
   double energy = 0;
   if (p_.d >= KrylovBasis::kWorth && has_blas() && krylov_.reset(p_)) {
@@ -119,23 +120,47 @@ bool RidgePath::reset(const Gaussian& problem, double critical, bool shortest) {
   return true;
 }
 
+namespace {
+// x = cov^-1 x for a covariance of full rank.
+void solve_plain(const Gaussian& p, double* x) {
+  std::vector<double> factor(p.cov, p.cov + p.d * p.d);
+  if (dense::cholesky(p.d, factor.data(), p.d) == 0) dense::solve_cholesky(p.d, factor.data(), p.d, x);
+}
+}  // namespace
+
+void RidgePath::refine_end() {
+  if (p_.noise_variance > 0) return;
+  if (ridge_end(p_, end_)) {
+    plateau_ = kC / std::sqrt(end_.tau);
+    scalar_.reset(basis_->measure, p_.noise_variance, critical_, plateau_);
+  }
+}
+
+void RidgePath::end(Candidate& out) const {
+  if (!end_.theta.empty()) {
+    out = end_;
+    return;
+  }
+  const auto d = static_cast<size_t>(p_.d);
+  std::vector<double> theta(p_.theta, p_.theta + p_.d), error(d, 0.0), v(theta);
+  if (basis_ != &eigen_) {
+    solve_plain(p_, v.data());
+  } else {
+    eigen_.pull_back(v.data());
+    if (!eigen_.full_rank()) {
+      eigen_.interpolator(theta.data());
+      for (size_t j = 0; j < d; ++j) error[j] = theta[j] - p_.theta[j];
+    }
+  }
+  weigh(p_, std::vector<Twofold>(error.begin(), error.end()), theta, out);
+  lean_plain(p_, v, out);
+}
+
 void RidgePath::weights(int64_t count, const double* eps, double* theta, double* error) {
   mu_.resize(static_cast<size_t>(count));
   double log_mu = scalar_.start();
   for (int64_t i = 0; i < count; ++i) mu_[i] = scalar_.solve(eps[i], log_mu);
   basis_->weights(count, mu_.data(), theta, error);
-}
-
-void RidgePath::interpolator(double* theta, double* gradient) {
-  if (basis_ == &eigen_) {
-    eigen_.interpolator(theta);
-    const double n = std::sqrt(dense::dot(p_.d, theta, theta));
-    for (int64_t j = 0; j < p_.d; ++j) gradient[j] = theta[j] / n;
-    if (!eigen_.full_rank()) return;
-  }
-  std::copy_n(p_.theta, p_.d, theta);  // the true weights themselves, without rounding errors
-  const double n = std::sqrt(dense::dot(p_.d, theta, theta));
-  for (int64_t j = 0; j < p_.d; ++j) gradient[j] = theta[j] / n;
 }
 
 }  // namespace advspur::theory

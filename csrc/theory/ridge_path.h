@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "theory/polish.h"
 #include "theory/problem.h"
 #include "theory/ridge_basis.h"
 
@@ -39,14 +40,18 @@ class RidgePath {
   // critical).
   void weights(int64_t count, const double* eps, double* theta, double* error);
 
-  double mu(int64_t i) const { return mu_[i]; }  // lambda / N of the i-th of the last weights
+  // For features of scales far apart, without noise: the plateau's end in 32 digits, for full rank.
+  void refine_end();
 
-  // The interpolator of least norm, and the subgradient of the norm along which the plateau is left.
-  void interpolator(double* theta, double* gradient);
+  // The interpolator of least norm, and the line by which it is left.
+  void end(Candidate& out) const;
+
+  double mu(int64_t i) const { return mu_[i]; }  // lambda / N of the i-th of the last weights
 
  private:
   Gaussian p_;
   double critical_ = 0, plateau_ = 0;
+  Candidate end_;
   EigenBasis eigen_;
   TridiagonalBasis tridiagonal_;
   KrylovBasis krylov_;

@@ -78,6 +78,26 @@ ADVSPUR_CLONES MaskedSizes masked_sizes(int64_t n, const double* x, const double
   return {sum.sum(), masked.sum(), squares.sum()};
 }
 
+ADVSPUR_CLONES double weighted_size(int64_t n, const double* weight, const double* x) {
+  Total sum;
+  sweep(n, [&](int64_t i, auto kind) __attribute__((always_inline)) {
+    using T = decltype(kind);
+    sum.add(get<T>(weight + i) * magnitude(get<T>(x + i)));
+  });
+  return sum.sum();
+}
+
+ADVSPUR_CLONES Doubt doubt(int64_t n, const double* deviation, const double* theta, const double* truth,
+                           const double* error) {
+  Total size, sum, most;
+  sweep(n, [&](int64_t i, auto kind) __attribute__((always_inline)) {
+    using T = decltype(kind);
+    const T e = get<T>(error + i), a = magnitude((get<T>(theta + i) - get<T>(truth + i)) - e);
+    size.add(get<T>(deviation + i) * magnitude(e)), sum.add(a), most.most(a);
+  });
+  return {size.sum(), sum.sum(), most.largest()};
+}
+
 ADVSPUR_CLONES double lasso_defect(int64_t n, const double* theta, const double* pull, double weight) {
   Total most;
   sweep(n, [&](int64_t i, auto kind) __attribute__((always_inline)) {

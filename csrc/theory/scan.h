@@ -18,6 +18,16 @@ MaskedSizes masked_sizes(int64_t n, const double* x, const double* mask);  // ma
 // max_j |pull_j + weight g_j|, g the best subgradient of ||.||_1 at theta.
 double lasso_defect(int64_t n, const double* theta, const double* pull, double weight);
 
+// sum weight_i |x_i|.
+double weighted_size(int64_t n, const double* weight, const double* x);
+
+// Sum of deviation |error|; sum and largest of |theta - truth - error|.
+struct Doubt {
+  double size, sum, largest;
+};
+Doubt doubt(int64_t n, const double* deviation, const double* theta, const double* truth,
+            const double* error);
+
 // max |pull_j| over theta_j = 0.
 double largest_at_zero(int64_t n, const double* theta, const double* pull);
 

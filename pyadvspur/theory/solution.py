@@ -14,8 +14,9 @@ class Solution(NamedTuple):
     theta: the weights; zeros are exact zeros. risk: adversarial risk at eps. standard_risk: natural risk on the same
     domain. spurious_weight: ||theta_S||_2. spurious_share: ||theta_S||_1 / ||theta||_1, 0 where theta = 0.
     eps: the radius, in units of x. multiplier: lambda of formula (2); 0 on the noise-free plateau and at eps = 0.
-    gap: a rigorous upper bound on risk minus the least possible risk, formula (3). unique: whether theta is the only
-    optimum; where it is not (singular covariance), predictions, risks and multiplier are still the only ones.
+    gap: an upper bound on |risk - least possible risk|, formula (3) plus its own rounding errors. unique: whether theta
+    is the only optimum; where it is not (singular covariance), predictions, risks and multiplier are still the only
+    ones.
 
     Source: docs/theory.md, formulas 1 to 5.
     """
