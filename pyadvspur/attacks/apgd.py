@@ -13,6 +13,8 @@ import torch
 from pyadvspur.attacks.copies import in_turn
 from pyadvspur.attacks.forward import Forward
 from pyadvspur.attacks.loop import Loop
+from pyadvspur.attacks.losses import signed_margin
+from pyadvspur.attacks.prospects import Marks
 from pyadvspur.attacks.result import AttackResult, attack_once
 from pyadvspur.attacks.searcher import Batch, Found
 from pyadvspur.attacks.stage import SHORT, Stage, settle, whole
@@ -24,6 +26,8 @@ SHARE = 0.75  # of the new step; the rest goes on along the last one
 FIRST_STEP = {"linf": 2.0, "l2": 2.0, "l1": 1.0}  # of eps
 L1_FIRST_WIDTH = 0.2  # share of the image that the first l1 steps move
 L1_PERIOD = 0.1  # of a phase: between l1 checkpoints (.04 of the whole in the paper)
+MARKS, PACE = (0.25, 0.5), 3.0  # prospects: after which share of the steps, and the pace (prospects.py)
+CLOSE = 0.05  # of the first margin: below that a search goes on
 PHASES = {"linf": ((1.0, 1.0),), "l2": ((1.0, 1.0),), "l1": ((0.3, 3.0), (0.6, 2.0), (1.0, 1.0))}
 
 
@@ -70,6 +74,9 @@ class ApgdBatch(Batch):
     halved: torch.Tensor | None = None  # whether that checkpoint halved the step
     width: torch.Tensor | None = None  # l1: values a step moves
     count: torch.Tensor | None = None  # l1: values that the best point moved, at the last checkpoint
+    margins: torch.Tensor | None = (
+        None  # (B, 3): the first, the lowest, the lowest at half of the steps made so far
+    )
 
 
 class Apgd(Loop):
@@ -78,11 +85,21 @@ class Apgd(Loop):
     """
 
     def __init__(
-        self, forward: Forward, norm: str, loss: str, steps: int, n_targets: int, keep: int, seed: int
+        self,
+        forward: Forward,
+        norm: str,
+        loss: str,
+        steps: int,
+        n_targets: int,
+        keep: int,
+        seed: int,
+        screen: int = 0,
     ):
         super().__init__(forward, norm, loss, steps, seed)
         self.n_targets, self.keep = (n_targets, keep) if loss == "dlr_targeted" else (0, 0)
         self.whole, self.short = plan(norm, steps), plan(norm, max(steps // SHORT, 1))
+        # of whole runs only; l1's balls of other radii say too little
+        self.marks = Marks(steps, MARKS, PACE) if screen and norm != "l1" else None
 
     def run(self, batch: Batch, found: Found, restart: int = 0) -> None:
         if not self.n_targets or batch.target is not None:
@@ -143,6 +160,24 @@ class Apgd(Loop):
         untouched = (batch.x == batch.x0).flatten(1).all(1)
         return torch.where(wide(untouched, batch.x), self.start(batch, restart), batch.x)
 
+    def hopeless(self, batch: ApgdBatch, logits: torch.Tensor, k: int) -> torch.Tensor | None:
+        """Samples whose margin comes down too slowly, and is not close to 0."""
+        marks = self.marks
+        if marks is None or (self.phases, self.steps) != self.whole or k > marks.last:
+            return None
+        margin = (
+            -signed_margin(logits, batch.target)
+            if batch.target is not None
+            else signed_margin(logits, batch.y)
+        )
+        if k == 0:
+            batch.margins = margin[:, None].repeat(1, 3)
+        first, lowest, before = batch.margins.unbind(1)
+        lowest = lowest.fmin(margin)
+        left = (marks.end(lowest, before, k) > 0) & (lowest > CLOSE * first) if k in marks.at else None
+        batch.margins = torch.stack([first, lowest, lowest if k in marks.half else before], 1)
+        return left
+
     def move(self, batch: ApgdBatch, grad: torch.Tensor, loss: torch.Tensor, k: int) -> None:
         if k in self.phases:
             self._enter(batch, grad, loss, k)
@@ -179,9 +214,17 @@ class Apgd(Loop):
 
 
 def build(
-    forward: Forward, norm: str, seed: int, *, steps: int, loss: str, n_targets: int, keep: int
+    forward: Forward,
+    norm: str,
+    seed: int,
+    *,
+    steps: int,
+    loss: str,
+    n_targets: int,
+    keep: int,
+    screen: int = 0,
 ) -> Apgd:
-    return Apgd(forward, norm, loss, steps, n_targets, keep, seed)
+    return Apgd(forward, norm, loss, steps, n_targets, keep, seed, screen)
 
 
 def apgd(

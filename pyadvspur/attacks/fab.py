@@ -17,6 +17,7 @@ from pyadvspur.attacks import losses
 from pyadvspur.attacks.balls import distance, draw_start
 from pyadvspur.attacks.copies import in_turn
 from pyadvspur.attacks.forward import Forward
+from pyadvspur.attacks.prospects import Marks
 from pyadvspur.attacks.result import AttackResult, attack_once
 from pyadvspur.attacks.searcher import Batch, Found, Searcher
 from pyadvspur.attacks.segment import shorten_hints
@@ -26,6 +27,7 @@ from pyadvspur.native.hyperplane import fab_step_
 
 # Where neither a radius nor a find says how far a random start may go.
 _SCALE = {"linf": 0.1, "l2": 1.0, "l1": 5.0}
+_MARKS, _PACE = (0.2, 0.4), 1.5  # prospects: after which share of the steps, and the pace (prospects.py)
 _JUMPS = 1 << 20  # random points for samples without a gradient have numbers of their own among the starts
 
 
@@ -34,20 +36,24 @@ class FabBatch(Batch):
     classes: torch.Tensor | None = None  # (B, T): the wrong classes, the most promising first
     planes: torch.Tensor | None = None  # (B, P): those whose boundaries this search looks at
     known: torch.Tensor | None = None  # float64 (B,): distance of the nearest find when the run began
+    near: torch.Tensor | None = None  # float64 (B,): of this search's own, inf without one
+    near_before: torch.Tensor | None = (
+        None  # the same at half of the steps made so far, where prospects are judged
+    )
 
 
 class Fab(Searcher):
     """Searches towards one wrong class after the other (targeted), or at every step towards the nearest of them."""
 
-    serves_all_radii = True
-
     def __init__(
         self, forward: Forward, norm: str, seed: int, *, steps: int, n_targets: int, kind: str,
-        alpha_max: float, eta: float, beta: float,
+        alpha_max: float, eta: float, beta: float, screen: int = 0,
     ):  # fmt: skip
         super().__init__(forward, norm, losses.margin, seed)
         self.steps, self.n_targets, self.kind = steps, n_targets, kind
         self.alpha_max, self.eta, self.beta = alpha_max, eta, beta
+        self.marks = Marks(steps, _MARKS, _PACE) if screen else Marks(0, (), 0)
+        self.serves_all_radii = not screen  # prospects are those at one radius
         self.searched: dict[
             int, torch.Tensor
         ] = {}  # restart -> bool: samples for which a search ran to its end
@@ -66,10 +72,11 @@ class Fab(Searcher):
             batch = in_turn(self.forward, batch, batch.classes.shape[1], found, search)
         else:
             batch.planes = batch.classes
-            batch = self._search(batch, found, restart)
+            self._search(batch, found, restart)
+            batch = batch.select((~found.broken[batch.row]).nonzero()[:, 0])
         shorten_hints(self.forward, self.norm, batch, found)
         batch = batch.select((~found.broken[batch.row]).nonzero()[:, 0])
-        searched[batch.row] = True
+        searched[batch.row] = self.serves_all_radii
 
     def _with_classes(self, batch: Batch, found: Found) -> FabBatch:
         fields = {name: getattr(batch, name) for name in Batch.__dataclass_fields__}
@@ -84,6 +91,7 @@ class Fab(Searcher):
     def _search(self, batch: FabBatch, found: Found, restart: int) -> FabBatch:
         """steps steps towards batch.planes: the samples that still stand."""
         batch.x = self._start(batch, restart)
+        batch.near = torch.full((len(batch),), float("inf"), dtype=torch.float64, device=batch.x.device)
         for k in range(self.steps):
             if not len(batch):
                 return batch
@@ -94,6 +102,10 @@ class Fab(Searcher):
             across, kept = self._look(batch, logits, found)
             if kept is not None:
                 batch, across, value, plane = batch.select(kept), across[kept], value[kept], plane[kept]
+            if k in self.marks.at and (kept := self._with_prospects(batch, k)) is not None:
+                batch, across, value, plane = batch.select(kept), across[kept], value[kept], plane[kept]
+            if k in self.marks.half:
+                batch.near_before = batch.near.clone()
             moved = torch.empty(len(batch), dtype=torch.bool, device=value.device)
             pull = torch.where(across, self.beta, 1.0)
             fab_step_(
@@ -105,6 +117,16 @@ class Fab(Searcher):
             _, kept = self._look(batch, self.forward.logits(batch.x), found)
             batch = batch if kept is None else batch.select(kept)
         return batch
+
+    def _with_prospects(self, batch: FabBatch, k: int) -> torch.Tensor | None:
+        """The rows of which a point within the radius can be expected, or of which too little is known (None: all). A
+        search is left that comes nearer too slowly, or no more although it is near.
+        """
+        near, before, eps = batch.near, batch.near_before, batch.eps.double()
+        slow = (near < before) & before.isfinite() & (self.marks.end(near, before, k) > eps)
+        still = (near == before) & (near < 1.5 * eps)
+        left = slow | still
+        return (~left).nonzero()[:, 0] if bool(left.any()) else None
 
     def _start(self, batch: FabBatch, restart: int) -> torch.Tensor:
         """The clean image; for restarts a random point, half as far away as what is known or asked for."""
@@ -140,6 +162,7 @@ class Fab(Searcher):
             return across, None
         there = batch.select(rows)
         far = distance(there.x, there.x0, self.norm)
+        batch.near[rows] = batch.near[rows].minimum(far)
         if not found.note(there, far).any():
             return across, None
         stands = ~found.broken[batch.row]
@@ -184,7 +207,7 @@ class Fab(Searcher):
 
 def build(
     forward: Forward, norm: str, seed: int, *, steps: int, n_targets: int, kind: str = "targeted",
-    alpha_max: float = 0.1, eta: float = 1.05, beta: float = 0.9,
+    alpha_max: float = 0.1, eta: float = 1.05, beta: float = 0.9, screen: int = 0,
 ) -> Fab:  # fmt: skip
     return Fab(
         forward,
@@ -196,6 +219,7 @@ def build(
         alpha_max=alpha_max,
         eta=eta,
         beta=beta,
+        screen=screen,
     )
 
 

@@ -56,6 +56,10 @@ class Loop(Searcher):
         """Move batch.x, in place."""
         step_(batch.x, batch.x0, direction, norm=self.norm, eps=batch.eps, step_size=size, mask=batch.mask)
 
+    def hopeless(self, batch: Batch, logits: torch.Tensor, k: int) -> torch.Tensor | None:
+        """Samples on which the rest of the search would be in vain: bool (B,); None: none of them."""
+        return None
+
     # the loop
 
     def run(self, batch: Batch, found: Found, restart: int = 0) -> None:
@@ -80,6 +84,16 @@ class Loop(Searcher):
                     (batch.x != batch.x0).flatten(1).any(1)
                 )  # a start that an earlier search had climbed to
                 batch.first_loss = torch.where(away, float("-inf"), loss)
+            left = self.hopeless(batch, logits, k)
+            if left is not None and bool(left.any()):
+                rows = left.nonzero()[:, 0]
+                found.steps[batch.row[rows]] += 1
+                self._end(batch.select(rows), loss[rows], found)
+                rows = (~left).nonzero()[:, 0]
+                batch, loss, grad, usable = batch.select(rows), loss[rows], grad[rows], usable[rows]
+                logits = logits[rows]
+                if not len(batch):
+                    return None
             stands = (
                 logits.argmax(1) == batch.y
             )  # beyond its radius a point may be across, where a loss may be flat
@@ -96,13 +110,17 @@ class Loop(Searcher):
         kept = self.take_hits(batch, logits, loss, found)
         if kept is not None:
             batch, loss = batch.select(kept), loss[kept]
+        self._end(batch, loss, found)
+        return batch
+
+    def _end(self, batch: Batch, loss: torch.Tensor, found: Found) -> None:
+        """batch.x, with this loss, is the last point of a search that did not break these samples."""
         self.note_best(batch, loss)
         found.ended[batch.row] |= (
             (batch.x != batch.x0).flatten(1).any(1)
         )  # not where the mask leaves nothing free
         found.rose[batch.row] |= batch.best_loss > batch.first_loss
         found.held(batch)
-        return batch
 
     def move(self, batch: Batch, grad: torch.Tensor, loss: torch.Tensor, k: int) -> None:
         """batch.x has this loss and gradient: remember it if it is the worst, and go on from it."""

@@ -46,12 +46,16 @@ MEMBERS: dict[str, Member] = {
     for member in (
         Member("pgd", "pyadvspur.attacks.pgd:build", {"steps": 40, "loss": "ce"}, {"loss": _LOSSES}),
         Member(
-            "apgd", "pyadvspur.attacks.apgd:build", {"steps": 100, "loss": "ce", "n_targets": 9, "keep": 0},
+            "apgd", "pyadvspur.attacks.apgd:build",
+            {"steps": 100, "loss": "ce", "n_targets": 9, "keep": 0, "screen": 0},
             {"loss": (*_LOSSES, "dlr_targeted")},
         ),
         Member(
             "fab", "pyadvspur.attacks.fab:build",
-            {"steps": 100, "n_targets": 9, "kind": "targeted", "alpha_max": 0.1, "eta": 1.05, "beta": 0.9},
+            {
+                "steps": 100, "n_targets": 9, "kind": "targeted", "alpha_max": 0.1, "eta": 1.05, "beta": 0.9,
+                "screen": 0,
+            },
             {"kind": ("targeted", "untargeted")},
         ),
         Member(
@@ -64,8 +68,9 @@ MEMBERS: dict[str, Member] = {
 # Members in the order in which they run, each on what the earlier ones left standing.
 # exhaustive: AutoAttack's composition with all of its budget, after cheap looks. standard: the same members, but whole
 # runs only where there are prospects: APGD towards 3 classes of 9, FAB in linf and l2 towards those that APGD came
-# nearest to, Square as long as the margin falls fast enough, and what climbs a loss only where the looks brought the
-# margin down by half. docs/attacks.md says what that saves. fast: a tenth of the work.
+# nearest to, Square, in l2 APGD, and in l2 and l1 FAB as long as they come nearer fast enough (screen=1), and what
+# climbs a loss only where the looks brought the margin down by half. docs/attacks.md says what that saves. fast: a
+# tenth of the work.
 _LOOK = "fab(steps=30,n_targets=1)"
 _LOOKS = {
     "linf": ("pgd", _LOOK),
@@ -77,10 +82,13 @@ _ALL = ("apgd", "apgd(loss=dlr_targeted)", "fab", "square")
 PRESETS: dict[str, dict[str, tuple[str, ...]]] = {
     "standard": {
         "linf": (*_LOOKS["linf"], "apgd", _TOWARDS.format(",keep=3"), "fab(n_targets=3,reach=0.5)", "square(screen=1)"),
-        "l2": (*_LOOKS["l2"], "apgd", _TOWARDS.format(",keep=3"), "fab(n_targets=5)", "square(screen=1)"),
+        "l2": (
+            *_LOOKS["l2"], "apgd(screen=1)", _TOWARDS.format(",keep=3,screen=1"), "fab(n_targets=5,screen=1)",
+            "square(screen=1)",
+        ),
         "l1": (
-            *_LOOKS["l1"], "apgd", _TOWARDS.format(",n_targets=5,keep=3"), "fab",
-            "apgd(restarts=5,reach=0.5)", "square(screen=1)",
+            *_LOOKS["l1"], "apgd", _TOWARDS.format(",n_targets=5,keep=3"), "fab(screen=1)",
+            "apgd(restarts=3,reach=0.8)", "square(screen=1)",
         ),
     },
     "exhaustive": {

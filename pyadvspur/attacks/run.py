@@ -167,7 +167,7 @@ class Run:
                 self._rank(searcher, tried)
             self.found.by = number
             try:
-                self._run_stage(stage, searcher, tried, eps, warm)
+                self._run_stage(number, tried, eps, warm)
             except NoGradientError:
                 self._refuse(number)
             self._verify(tried, eps)
@@ -190,11 +190,13 @@ class Run:
         again = rows[~found.broken[rows]]
         found.hint_distance[again] = float("inf")  # the float32 model does not confirm it
 
-    def _run_stage(self, stage: Stage, searcher: Searcher, rows, eps: torch.Tensor, warm: bool) -> None:
-        if stage.restarts > 1 and searcher.start is not None and searcher.forward is self.forward:
-            self._restart_together(stage.restarts, searcher, self._select(rows, eps, warm, 0))
+    def _run_stage(self, number: int, rows, eps: torch.Tensor, warm: bool) -> None:
+        stage, searcher = self.stages[number], self.searchers[number]
+        begun = 0 if warm else self._restarts_before(number)
+        if stage.restarts - begun > 1 and searcher.start is not None and searcher.forward is self.forward:
+            self._restart_together(begun, stage.restarts, searcher, self._select(rows, eps, warm, 0))
             return
-        for restart in range(stage.restarts):
+        for restart in range(begun, stage.restarts):
             rows = rows[~self.found.broken[rows]]
             if not len(rows):
                 return
@@ -204,16 +206,28 @@ class Run:
                     rows, eps
                 )  # a false find of a low-precision search goes on with the next restart
 
-    def _restart_together(self, restarts: int, searcher: Searcher, batch: Batch) -> None:
+    def _restarts_before(self, number: int) -> int:
+        """Restarts of a stage that earlier ones, the same but for their number of restarts, have made in vain on all
+        that it takes: their outcome is known."""
+        stage = self.stages[number]
+        same = (
+            earlier
+            for place, earlier in enumerate(self.stages[:number])
+            if (earlier.attack, earlier.options, earlier.reach) == (stage.attack, stage.options, 0)
+            and place not in self.refused
+        )
+        return max((earlier.restarts for earlier in same), default=0)
+
+    def _restart_together(self, begun: int, restarts: int, searcher: Searcher, batch: Batch) -> None:
         def search(part: Batch, which: torch.Tensor, found: Found) -> None:
             part.x = part.x.clone()
-            for restart in range(1, restarts):
-                mine = (which == restart).nonzero()[:, 0]
+            for restart in range(max(begun, 1), restarts):
+                mine = (which + begun == restart).nonzero()[:, 0]
                 if len(mine):
                     part.x[mine] = searcher.start(part.select(mine), restart)
             searcher.run(part, found, 0)
 
-        in_turn(searcher.forward, batch, restarts, self.found, search)
+        in_turn(searcher.forward, batch, restarts - begun, self.found, search)
 
     def _refuse(self, number: int) -> None:
         """The model has no gradient: alone that is an error, among others it is said, and they go on."""

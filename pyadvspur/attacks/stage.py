@@ -47,6 +47,8 @@ class Stage:
             return runs * effort * self.restarts
         if self.attack == "fab":
             return int(options["n_targets"]) * effort * self.restarts
+        if self.attack == "apgd":
+            return effort * self.restarts
         return (effort // 5 if options.get("screen") else effort) * self.restarts
 
 
