@@ -8,7 +8,7 @@ eps, eps in l1, and a sparsity of about 3 eps); Tramer & Boneh 2019 (sparse l1 s
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 
 import torch
 
@@ -21,9 +21,17 @@ PHASES = {
     "l2": ((0.1, 1.0), (0.4, 3.0), (0.6, 1.5), (1.0, 1.0)),
     "l1": ((0.3, 3.0), (0.6, 2.0), (1.0, 1.0)),
 }
-# l1: values that a step moves, in units of the ball's radius: from the first to the last step, geometrically. Moving a
-# fixed share of the image instead (1 to 20 %) leaves up to twice as many samples standing (docs/attacks.md).
-WIDTH = (4.0, 1.0)
+# l1: values that a step moves, in units of the ball's radius, from the first to the last step, geometrically. Few are
+# best where the loss goes on rising along a step, as on robust networks. Where it does not, the step was too long for
+# the values it moved: a sample whose loss fell spreads the next one WIDER times as far, one whose loss rose goes back.
+WIDTH = (6.0, 0.25)
+WIDER, NARROWER, WIDEST = 2.0, 1.2, 0.02  # the last: a share of the image, where the width itself is not larger
+
+
+@dataclass
+class SpreadBatch(Batch):
+    spread: torch.Tensor | None = None  # (B,): on top of the width of the step
+    last_loss: torch.Tensor | None = None
 
 
 class PhasedLoop(Loop):
@@ -49,13 +57,33 @@ class PhasedLoop(Loop):
         radius, first, end = self.phase(batch, k)
         return batch.eps * (radius * (1 - (k - first) / (end - first)))
 
+    def climb(self, batch: Batch, found: Found, restart: int) -> Batch | None:
+        if self.norm == "l1":
+            batch = SpreadBatch(
+                **{f.name: getattr(batch, f.name) for f in fields(Batch)},
+                spread=torch.ones_like(batch.eps), last_loss=torch.full_like(batch.eps, float("-inf")),
+            )  # fmt: skip
+        return super().climb(batch, found, restart)
+
+    def move(self, batch: Batch, grad: torch.Tensor, loss: torch.Tensor, k: int) -> None:
+        if self.norm == "l1":
+            if (
+                k > self.phase(batch, k)[1]
+            ):  # at a ball's first step the point was brought in, which is no step
+                wide = torch.where(loss < batch.last_loss, batch.spread * WIDER, batch.spread / NARROWER)
+                batch.spread = wide.clamp(1.0, batch.x0[0].numel())
+            batch.last_loss = loss
+        super().move(batch, grad, loss, k)
+
     def width(self, batch: Batch, k: int) -> torch.Tensor | None:
         """How many values step k moves: int64 (B,); None: all."""
         if self.norm != "l1":
             return None
         first, last = WIDTH
         share = first * (last / first) ** (k / max(self.steps - 1, 1))
-        return (batch.eps * (self.phase(batch, k)[0] * share)).ceil().long().clamp_(1)
+        width = batch.eps * (self.phase(batch, k)[0] * share)
+        spread = (width * batch.spread).clamp(max=WIDEST * batch.x0[0].numel())
+        return width.maximum(spread).ceil().long().clamp_(1)
 
     def project(self, batch: Batch, direction: torch.Tensor, size: torch.Tensor, k: int) -> None:
         radius, next_radius = self.phase(batch, k)[0], self.phase(batch, k + 1)[0]

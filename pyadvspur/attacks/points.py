@@ -142,7 +142,7 @@ def load_points(path: str | os.PathLike) -> Points:
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise AdvSpurError(
             f"attacks.load_points: {str(path)!r} is no file of adversarial points ({type(error).__name__}: {error}). "
-            "`advspur attack run` writes one."
+            "`advspur evaluate --save-points` writes one."
         ) from error
     if tensors["x"].dtype == torch.uint8:
         tensors["x"] = tensors["x"].float().div(255)
