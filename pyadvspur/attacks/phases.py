@@ -67,9 +67,7 @@ class PhasedLoop(Loop):
 
     def move(self, batch: Batch, grad: torch.Tensor, loss: torch.Tensor, k: int) -> None:
         if self.norm == "l1":
-            if (
-                k > self.phase(batch, k)[1]
-            ):  # at a ball's first step the point was brought in, which is no step
+            if k > self.phase(batch, k)[1]:  # the first point in a ball was brought in: no step led there
                 wide = torch.where(loss < batch.last_loss, batch.spread * WIDER, batch.spread / NARROWER)
                 batch.spread = wide.clamp(1.0, batch.x0[0].numel())
             batch.last_loss = loss
