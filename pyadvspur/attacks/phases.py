@@ -24,8 +24,9 @@ PHASES = {
 # l1: values that a step moves, in units of the ball's radius, from the first to the last step, geometrically. Few are
 # best where the loss goes on rising along a step, as on robust networks. Where it does not, the step was too long for
 # the values it moved: a sample whose loss fell spreads the next one WIDER times as far, one whose loss rose goes back.
+# It never spreads over more than the share WIDEST of the image.
 WIDTH = (6.0, 0.25)
-WIDER, NARROWER, WIDEST = 2.0, 1.2, 0.02  # the last: a share of the image, where the width itself is not larger
+WIDER, NARROWER, WIDEST = 2.0, 1.2, 0.02
 
 
 @dataclass
