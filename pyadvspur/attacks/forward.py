@@ -36,6 +36,7 @@ from pyadvspur.attacks.chunking import (
     cuts,
     same_bits,
 )
+from pyadvspur.attacks.layout import LastWeights
 from pyadvspur.errors import AdvSpurError, bad, unknown
 
 CHUNK_CPU = (
@@ -67,7 +68,7 @@ class Forward:
     call (None: 16 on the CPU, 4 to 64 where that gives the same bits; 256 on CUDA); halved where memory is short, for
     this and for every later Forward of the model.
     precision: "float32", or "bfloat16"/"float16" under autocast; logits come back float32. acceleration: as in
-    `attacks.accelerate`.
+    `attacks.accelerate`. weights: those that the model has while it is called (None: its own).
 
     Workers hold their own copy of the module tree (weights shared), so a module that keeps things on `self`
     cannot race with itself. A model that cannot be copied, or that is no Module, runs on one worker: same
@@ -80,6 +81,7 @@ class Forward:
         chunk: int | None = None,
         precision: str = "float32",
         acceleration: str = "none",
+        weights: LastWeights | None = None,
     ):
         if precision not in _PRECISIONS:
             raise unknown("attacks", "precision", precision, ("auto", *_PRECISIONS))
@@ -87,6 +89,7 @@ class Forward:
             raise bad("attacks", "chunk", chunk, "an integer >= 1")
         self.kind, self.autocast = precision, _PRECISIONS[precision]
         self.models, self.chunk = [model], chunk
+        self.weights = weights
         self.can_copy = isinstance(model, torch.nn.Module)
         self.graphs = Graphs() if acceleration == "graph" else None
         self.compiled: dict[int, Compiled] | None = {} if acceleration == "compile" else None
@@ -234,7 +237,8 @@ class Forward:
     def _map(self, work: Callable, x: torch.Tensor, *args) -> tuple[torch.Tensor, ...]:
         while True:
             try:
-                return self._map_chunks(work, x, *args)
+                with self.weights or contextlib.nullcontext():
+                    return self._map_chunks(work, x, *args)
             except (torch.OutOfMemoryError, RuntimeError) as error:
                 if not _out_of_memory(error):
                     raise
@@ -274,8 +278,9 @@ class Forward:
         if self.compiled is not None or self.graphs is not None:
             return False
         if sizes not in self.fits:
+            kind = self.autocast, self.weights is None
             self.fits[sizes] = same_bits(
-                self.models[0], x, lambda part: self._look(part, threads), self.autocast, sizes
+                self.models[0], x, lambda part: self._look(part, threads), kind, sizes
             )
         return self.fits[sizes]
 

@@ -83,7 +83,7 @@ PRESETS: dict[str, dict[str, tuple[str, ...]]] = {
     "standard": {
         "linf": (*_LOOKS["linf"], "apgd", _TOWARDS.format(",keep=3"), "fab(n_targets=3,reach=0.5)", "square(screen=1)"),
         "l2": (
-            *_LOOKS["l2"], "apgd(screen=1)", _TOWARDS.format(",keep=3,screen=1"), "fab(n_targets=5,screen=1)",
+            *_LOOKS["l2"], "apgd(screen=1)", _TOWARDS.format(",keep=3,screen=1"), "fab(screen=1)",
             "square(screen=1)",
         ),
         "l1": (

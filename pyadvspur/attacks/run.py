@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import torch
 
@@ -14,6 +14,7 @@ from pyadvspur.attacks.copies import in_turn
 from pyadvspur.attacks.forward import Forward, NoGradientError, settle_precision
 from pyadvspur.attacks.gradient_report import GradientReport, saturated
 from pyadvspur.attacks.guard import Checked, evaluating
+from pyadvspur.attacks.layout import last_weights
 from pyadvspur.attacks.searcher import Batch, Found, Searcher
 from pyadvspur.attacks.stage import Stage
 from pyadvspur.errors import bad
@@ -31,8 +32,12 @@ def attacking(
         if norm not in stage.member.norms:
             raise bad("attacks", "norm", repr(norm), f"one of {stage.member.norms} for {stage.attack!r}")
     precision, mode = settle_precision(precision, batch.x.device), acceleration.current()
-    with evaluating(model), Forward(model, chunk) as exact, Forward(model, chunk, precision, mode) as fast:
-        forward = exact if precision == "float32" and mode == "none" else fast
+    with evaluating(model), ExitStack() as stack:
+        exact = forward = stack.enter_context(Forward(model, chunk))
+        plain = precision == "float32" and mode == "none"
+        weights = last_weights(model, batch.x) if plain else None
+        if weights or not plain:
+            forward = stack.enter_context(Forward(model, chunk, precision, mode, weights))
         searchers = [stage.member.build(forward, norm, seed, **dict(stage.options)) for stage in stages]
         run = Run(exact, stages, searchers, batch, step_size)
         yield run

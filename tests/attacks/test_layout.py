@@ -68,3 +68,48 @@ def test_claims_on_large_images_are_rechecked_to_the_last_bit():
     right = again.gather(1, y[where][:, None])[:, 0]
     wrong = again.scatter(1, y[where][:, None], -torch.inf).amax(1)
     assert torch.equal(found.margin[0][where], right - wrong)
+
+
+class Tied(nn.Module):
+    """Two convolutions with one weight, max pooling, one channel."""
+
+    def __init__(self, views: bool = False, fails: bool = False):
+        super().__init__()
+        self.first, self.again, self.last = nn.Conv2d(1, 8, 3), nn.Conv2d(1, 8, 3), nn.Linear(8 * 49, 4)
+        self.again.weight = self.first.weight
+        self.views, self.fails, self.seen = views, fails, []
+
+    def forward(self, x):
+        if self.fails and len(x) > 1:
+            raise ValueError("not today")
+        self.seen.append(tuple(layer.weight.stride() for layer in (self.first, self.again)))
+        z = nn.functional.max_pool2d(self.first(x) + self.again(x), 2).relu()
+        return self.last(z.view(len(z), -1) if self.views else z.flatten(1))
+
+    def __deepcopy__(self, memo):
+        raise TypeError("one worker, one set")
+
+
+@pytest.mark.parametrize("views", [False, True])
+def test_searches_have_weights_channels_last_and_verification_the_model_s_own(views):
+    torch.manual_seed(0)
+    model = Tied(views).eval()
+    weight, strides = model.first.weight, model.first.weight.stride()
+    x = torch.rand(5, 1, 16, 16)
+    with torch.no_grad():
+        y = model(x).argmax(1)
+    model.seen.clear()
+    attacks.pgd(model, x, y, "linf", 0.1, steps=2)
+    searched = model.seen.count(((9, 1, 3, 1),) * 2)
+    assert searched == 1 if views else searched > 2  # views: only the trial, which fails
+    assert model.seen.count((strides, strides)) == len(model.seen) - searched > 0
+    assert model.first.weight is weight is model.again.weight
+    assert weight.stride() == strides
+
+
+def test_weights_are_put_back_where_a_model_fails():
+    model = Tied(fails=True).eval()
+    weight = model.first.weight
+    with pytest.raises(ValueError, match="not today"):
+        attacks.pgd(model, torch.rand(5, 1, 16, 16), torch.zeros(5, dtype=torch.int64), "linf", 0.1, steps=2)
+    assert model.first.weight is weight is model.again.weight
