@@ -10,18 +10,14 @@ import contextlib
 import json
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pyadvspur.errors import AdvSpurError
+from pyadvspur.evaluation.store import JOINED, Store
 from pyadvspur.evaluation.unit import Unit, digest
 
-if TYPE_CHECKING:
-    from pyadvspur.evaluation.store import Store
-
-NAME = "outcomes.parquet"
 _PARTS = 512  # parts a row group: what is held in memory at a time
 _OF, _SIGNS = b"advspur.parts", b"advspur.signs"
 
@@ -35,7 +31,7 @@ def join(store: Store, units: Sequence[Unit]) -> bool:
     if _metadata(store).get(_OF) == of:
         return True
     try:
-        store.replace(store.root / NAME, lambda path: _write(store, units, of, path))
+        store.replace(store.root / JOINED, lambda path: _write(store, units, of, path))
     except (OSError, pa.ArrowException, AdvSpurError):
         return False
     return True
@@ -43,10 +39,10 @@ def join(store: Store, units: Sequence[Unit]) -> bool:
 
 def read(store: Store, units: Sequence[Unit]) -> pa.Table | None:
     """The rows of exactly these units, in their order; None if the file is not there, damaged or of other parts."""
-    if not (store.root / NAME).exists() or (of := _parts(store, units)) is None:
+    if not (store.root / JOINED).exists() or (of := _parts(store, units)) is None:
         return None
     try:
-        with pq.ParquetFile(store.root / NAME, page_checksum_verification=True) as file:
+        with pq.ParquetFile(store.root / JOINED, page_checksum_verification=True) as file:
             if (file.schema_arrow.metadata or {}).get(_OF) != of:
                 return None
             return file.read().replace_schema_metadata().unify_dictionaries()
@@ -63,11 +59,6 @@ def signs(store: Store, units: Sequence[Unit]) -> dict[str, dict[str, int]]:
     return {unit.key: found for unit in units if (found := store.signs(unit))}
 
 
-def forget(store: Store) -> None:
-    """A part is about to change."""
-    (store.root / NAME).unlink(missing_ok=True)
-
-
 def _write(store: Store, units: Sequence[Unit], of: bytes, path: os.PathLike) -> None:
     found = {unit.key: counts for unit in units if (counts := store.signs(unit))}
     table = store.read(units[:_PARTS])
@@ -80,7 +71,7 @@ def _write(store: Store, units: Sequence[Unit], of: bytes, path: os.PathLike) ->
 
 def _metadata(store: Store) -> dict[bytes, bytes]:
     with contextlib.suppress(OSError, pa.ArrowException):
-        return pq.read_schema(store.root / NAME).metadata or {}
+        return pq.read_schema(store.root / JOINED).metadata or {}
     return {}
 
 

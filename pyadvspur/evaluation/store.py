@@ -22,7 +22,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pyadvspur.errors import AdvSpurError, bad
-from pyadvspur.evaluation import joined
 from pyadvspur.evaluation.plan import Plan
 from pyadvspur.evaluation.unit import Unit
 
@@ -47,6 +46,7 @@ SCHEMA = pa.schema(
         ("error", _NAME),
     ]
 )
+JOINED = "outcomes.parquet"  # all rows of a finished run once more (joined.py)
 _STALE_SECONDS = 3600
 
 
@@ -153,7 +153,7 @@ class Store:
             meta["advspur.precision"] = json.dumps(dict(precision))
         table = pa.Table.from_arrays(arrays, schema=SCHEMA.with_metadata(meta))
         try:
-            joined.forget(self)
+            (self.root / JOINED).unlink(missing_ok=True)  # it repeats a part that is about to change
             self.replace(
                 self.path(unit),
                 lambda path: pq.write_table(table, path, compression="zstd", write_page_checksum=True),
