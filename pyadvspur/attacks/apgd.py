@@ -110,8 +110,7 @@ class Apgd(Loop):
         order = wrong.argsort(dim=1, descending=True, stable=True)[
             :, : min(self.n_targets, logits.shape[1] - 1)
         ]
-        given = {name: getattr(batch, name) for name in batch.__dataclass_fields__}
-        batch = ApgdBatch(**given, classes=order)
+        batch = batch.extended(ApgdBatch, classes=order)
         if self.keep and self.keep < order.shape[1]:
             batch = self._try_all(batch, found, restart)
 
@@ -146,8 +145,7 @@ class Apgd(Loop):
 
     def _climb(self, batch: Batch, found: Found, restart: int, phases: Plan) -> Batch | None:
         self.phases, self.steps = phases
-        given = {name: getattr(batch, name) for name in batch.__dataclass_fields__}
-        batch = ApgdBatch(**given)
+        batch = batch.extended(ApgdBatch)
         batch.x = self._begin(batch, restart)
         return self.climb(batch, found, restart)
 

@@ -79,14 +79,15 @@ class Fab(Searcher):
         searched[batch.row] = self.serves_all_radii
 
     def _with_classes(self, batch: Batch, found: Found) -> FabBatch:
-        fields = {name: getattr(batch, name) for name in Batch.__dataclass_fields__}
-        fields["known"] = found.hint_distance[batch.row]
+        known = found.hint_distance[batch.row]
         if batch.target is not None:
-            return FabBatch(**fields, classes=batch.target[:, None])
+            return batch.extended(FabBatch, known=known, classes=batch.target[:, None])
         logits = self.forward.logits(batch.x0)
         wrong = logits.scatter(1, batch.y[:, None], float("-inf")).nan_to_num(nan=float("-inf"))
         order = found.order_classes(batch.row, wrong.argsort(dim=1, descending=True, stable=True))
-        return FabBatch(**fields, classes=order[:, : min(self.n_targets, logits.shape[1] - 1)])
+        return batch.extended(
+            FabBatch, known=known, classes=order[:, : min(self.n_targets, logits.shape[1] - 1)]
+        )
 
     def _search(self, batch: FabBatch, found: Found, restart: int) -> FabBatch:
         """steps steps towards batch.planes: the samples that still stand."""

@@ -16,7 +16,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import itertools
-import threading
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -36,6 +35,7 @@ from pyadvspur.attacks.chunking import (
     cuts,
     same_bits,
 )
+from pyadvspur.attacks.lanes import single_threads
 from pyadvspur.attacks.layout import LastWeights
 from pyadvspur.errors import AdvSpurError, bad, unknown
 
@@ -322,7 +322,7 @@ class Forward:
     def _on_threads(self, work: Callable, jobs: list, threads: int) -> list:
         if self.pool is None or self.pool._max_workers != threads:
             self.__exit__()
-            self.pool = _single_threads(threads)
+            self.pool = single_threads(threads)
         lanes = min(len(jobs), threads)
         while self.can_copy and len(self.models) < lanes:
             self.can_copy = self._add_copy()
@@ -377,21 +377,6 @@ def unit_size(grad: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 def _out_of_memory(error: BaseException) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
-
-
-def _single_threads(n: int) -> ThreadPoolExecutor:
-    """n workers that each use one thread inside torch; the caller's own thread count stays as it is."""
-    pool = ThreadPoolExecutor(n, thread_name_prefix="advspur-forward")
-    gate = threading.Barrier(n)
-
-    def settle(_):
-        torch.get_num_threads()  # torch sets a thread up at its first question, which would undo the next line
-        torch.set_num_threads(1)
-        gate.wait()  # so that every worker takes exactly one of these
-
-    list(pool.map(settle, range(n)))
-    torch.set_num_threads(n)  # a worker's call also set the default of threads yet to be born
-    return pool
 
 
 def _pad(part: torch.Tensor, size: int) -> torch.Tensor:

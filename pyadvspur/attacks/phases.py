@@ -8,7 +8,7 @@ eps, eps in l1, and a sparsity of about 3 eps); Tramer & Boneh 2019 (sparse l1 s
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -60,10 +60,8 @@ class PhasedLoop(Loop):
 
     def climb(self, batch: Batch, found: Found, restart: int) -> Batch | None:
         if self.norm == "l1":
-            batch = SpreadBatch(
-                **{f.name: getattr(batch, f.name) for f in fields(Batch)},
-                spread=torch.ones_like(batch.eps), last_loss=torch.full_like(batch.eps, float("-inf")),
-            )  # fmt: skip
+            lowest = torch.full_like(batch.eps, float("-inf"))
+            batch = batch.extended(SpreadBatch, spread=torch.ones_like(batch.eps), last_loss=lowest)
         return super().climb(batch, found, restart)
 
     def move(self, batch: Batch, grad: torch.Tensor, loss: torch.Tensor, k: int) -> None:

@@ -45,6 +45,10 @@ class Batch:
         values = ((f.name, getattr(self, f.name)) for f in fields(self))
         return type(self)(**{name: None if v is None else v[rows] for name, v in values})
 
+    def extended(self, kind: type[Batch], **more: torch.Tensor | None) -> Batch:
+        """The same samples as a batch of a subclass, with these of its fields."""
+        return kind(**{f.name: getattr(self, f.name) for f in fields(self)} | more)
+
 
 class Found:
     """What a run has found, in the caller's order."""

@@ -111,12 +111,11 @@ class Square(Searcher):
 
     def _begin(self, batch: Batch, restart: int) -> SquareBatch:
         """The first points: what a smaller radius found, brought to this one, or stripes and tiles."""
-        values = {name: getattr(batch, name) for name in Batch.__dataclass_fields__}
-        values["x0"] = batch.x0.contiguous()
         field, area = windows.free_field(batch.mask, batch.x0)
         device, n = batch.x0.device, len(batch)
-        new = SquareBatch(
-            **values, alive=torch.ones(n, dtype=torch.bool, device=device), field=field, area=area,
+        new = batch.extended(
+            SquareBatch, x0=batch.x0.contiguous(), field=field, area=area,
+            alive=torch.ones(n, dtype=torch.bool, device=device),
             window=torch.zeros(n, 2, dtype=torch.int32, device=device),
             asked=torch.zeros(n, dtype=torch.int64, device=device),
         )  # fmt: skip
